@@ -1,0 +1,1 @@
+"""The adapters that come with mixup-multi: images, tables, speech and graphs."""

@@ -1,0 +1,86 @@
+"""From a table to `Data`: split, encoded and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from mixup_multi.engine.source import Data, TensorSource, Trial, check_finite
+from mixup_multi.engine.splits import Rows, check_all_classes
+
+from .encode import Encoder, fit_encoder
+from .fit import EncodeSettings
+from .split import SplitSettings, divide
+from .table import Table
+
+
+@dataclass(frozen=True)
+class CodedSource(TensorSource):
+    """A split with columns to embed, whose inputs have no mean: they are partly codes."""
+
+    def mean(self) -> None:
+        """Return None."""
+
+
+def split_and_encode(
+    name: str,
+    table: Table,
+    trial: Trial,
+    split: SplitSettings,
+    encode: EncodeSettings,
+    published: int | None = None,
+) -> Data:
+    """Divide a table's rows, fit the encoding on the training rows and encode every part.
+
+    The data's facts are `rows`, `features` (columns beside the target), `width` (floating-point
+    columns of an encoded row) and `cardinalities` (codes of each column to embed).
+
+    Raises:
+        SettingError: a share is out of range, or a split is asked for that does not exist.
+        DataError: a class or a part is left without rows, or features cannot be encoded.
+    """
+    parts = divide(name, table.labels, trial, split, published)
+    check_all_classes(name, table.labels[parts.train], table.classes)
+    encoder = fit_encoder(name, table, parts.train, encode)
+
+    def source(part: str, rows: Rows) -> TensorSource:
+        return _source(name, part, table, rows, encoder)
+
+    return Data(
+        name=name,
+        train=source("training", parts.train),
+        test=source("test", parts.test),
+        validation=None if parts.validation is None else source("validation", parts.validation),
+        classes=table.classes,
+        key=table.key,
+        notes=_notes(table, encoder),
+        facts={
+            "rows": len(table.labels),
+            "features": table.features,
+            "width": encoder.width,
+            "cardinalities": encoder.cardinalities,
+        },
+    )
+
+
+def _source(name: str, part: str, table: Table, rows: Rows, encoder: Encoder) -> TensorSource:
+    inputs = encoder.apply(table, rows)
+    check_finite(name, part, inputs)
+    kind = CodedSource if encoder.cardinalities else TensorSource
+    return kind(
+        inputs=inputs,
+        labels=torch.from_numpy(table.labels[rows]),
+        classes=len(table.classes),
+        ids=[str(row) for row in rows],
+    )
+
+
+def _notes(table: Table, encoder: Encoder) -> tuple[str, ...]:
+    notes = []
+    if table.dropped:
+        notes.append(f"declared classes without rows left out: {', '.join(table.dropped)}")
+    unused = table.features - len(encoder.numbers) - len(encoder.codes)
+    if unused:
+        notes.append(f"{unused} columns without a training value left out")
+    return tuple(notes)

@@ -1,0 +1,5 @@
+"""`python -m mixup_multi` is the command `mixup-multi`."""
+
+from mixup_multi.cli import main
+
+main()

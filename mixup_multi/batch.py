@@ -1,0 +1,48 @@
+"""A batch: inputs in any form, targets as rows of a distribution.
+
+Soft targets are the normal case and hard labels the special one (one-hot rows), so a mixed
+label needs no second code path. The number of examples is that of the targets; the inputs may
+be a graph batch, where `len(inputs)` means something else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mixup_multi.tree import Tree, to_device
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Examples that are seen together.
+
+    Attributes:
+        inputs: a tree of tensors `(n, ...)`, or an object of the modality (a graph batch).
+        targets: `(n, c)` floating point: rows of a distribution, or of labels in [0, 1]
+            for the sigmoid loss.
+    """
+
+    inputs: Tree
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def to(self, device: torch.device | str) -> Batch:
+        """Return the batch on `device`."""
+        return Batch(to_device(self.inputs, device), self.targets.to(device, non_blocking=True))
+
+
+def as_targets(labels: Tensor, classes: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Turn class indices `(n,)` into one-hot rows `(n, classes)`; soft rows pass through.
+
+    >>> as_targets(torch.tensor([1, 0]), 3).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    if labels.dim() == 2:
+        return labels.to(dtype)
+    return functional.one_hot(labels.long(), classes).to(dtype)

@@ -1,0 +1,198 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="mixup-multi",
+    help="Mixup-family training for images, tables, speech and graphs.\n\n"
+    "Example: mixup-multi run quickstart",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+data_app = typer.Typer(help="Fetch data sets, check them, or say where they lie.")
+app.add_typer(data_app, name="data", no_args_is_help=True)
+
+Recipes = Annotated[
+    list[str],
+    typer.Argument(help="Recipe files, or names of shipped recipes.", metavar="RECIPE..."),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", envvar="MIXUP_MULTI_DATA", help="Data root. Default: ./data."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a recipe's key, e.g. train.epochs=3."),
+]
+OutOption = Annotated[
+    Path | None, typer.Option(help="Output folder. Default: runs/NAME of the first recipe.")
+]
+
+
+class Retry(StrEnum):
+    """What `--retry` can name."""
+
+    failed = "failed"
+
+
+@app.command()
+def run(
+    recipes: Recipes,
+    data: DataOption = None,
+    out: OutOption = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Leave out cells whose data is not there.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="How many processes train.")] = 1,
+    retry: Annotated[
+        Retry | None, typer.Option(help="failed: run again the cells that failed earlier.")
+    ] = None,
+    set_: SetOption = None,
+) -> None:
+    """Train every cell of the recipes that is not done, then print one table.
+
+    Several runs, also on several machines, may share an output folder: they divide the cells.
+
+    Examples:
+      mixup-multi run quickstart --jobs 2
+      mixup-multi run recipes/speech_vgg13.yaml --data ~/data --set train.epochs=3
+    """
+    from mixup_multi.cli.plan import data_root
+    from mixup_multi.cli.run import RunOptions, run_recipes
+
+    options = RunOptions(data_root(data), out, device, skip_missing, jobs, retry is not None)
+    raise typer.Exit(run_recipes(recipes, set_ or [], options))
+
+
+@app.command("plan")
+def plan_(
+    recipes: Recipes,
+    data: DataOption = None,
+    out: OutOption = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    set_: SetOption = None,
+) -> None:
+    """Print each cell and how far it is, and about how long the rest will take; train nothing.
+
+    Examples:
+      mixup-multi plan tabular_uci --data ~/data
+    """
+    from mixup_multi.cli.plan import data_root
+    from mixup_multi.cli.states import print_states
+
+    print_states(recipes, set_ or [], data_root(data), out, as_json=json_)
+
+
+@app.command("index")
+def index_(
+    out: Annotated[Path, typer.Argument(help="An output folder.", metavar="OUT")],
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Write OUT/index.sqlite anew from the cell folders.")
+    ] = False,
+) -> None:
+    """Count what an output folder's index holds, or rebuild it.
+
+    The index is for queries only; the cell folders are the truth, and it may be deleted.
+    """
+    from mixup_multi.cli.states import print_index
+
+    print_index(out, rebuild=rebuild)
+
+
+@app.command()
+def show(recipes: Recipes, data: DataOption = None, set_: SetOption = None) -> None:
+    """Print the resolved recipes, their cells and what each costs; train nothing."""
+    from mixup_multi.cli.plan import data_root
+    from mixup_multi.cli.show import show_recipes
+
+    show_recipes(recipes, set_ or [], data_root(data))
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Argument(help="The output folder of a run.", metavar="OUT")],
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Put the published values beside ours, with power.")
+    ] = False,
+) -> None:
+    """Write tables, tests and figures of what has finished to OUT/report.
+
+    Examples:
+      mixup-multi report runs/quickstart
+      mixup-multi report runs/tabular_uci --paper
+    """
+    from mixup_multi.cli.report import report_folder
+
+    report_folder(out, paper=paper)
+
+
+@app.command("list")
+def list_(
+    what: Annotated[
+        str | None,
+        typer.Argument(help="adapters, datasets, models, methods or recipes; all by default."),
+    ] = None,
+) -> None:
+    """List what recipes can name."""
+    from mixup_multi.cli.listing import print_lists
+
+    print_lists(what)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of recipes, for editors."""
+    from mixup_multi.cli.listing import print_schema
+
+    print_schema()
+
+
+DatasetNames = Annotated[
+    list[str], typer.Argument(help="Data sets, or recipes whose data sets are meant.")
+]
+
+SettingOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting of the data set, e.g. id=61."),
+]
+
+
+@data_app.command()
+def fetch(names: DatasetNames, data: DataOption = None, set_: SettingOption = None) -> None:
+    """Download data sets into the data root.
+
+    Examples:
+      mixup-multi data fetch mutag speech_commands_v2 --data ~/data
+      mixup-multi data fetch openml --set id=61
+      mixup-multi data fetch tabular_uci
+    """
+    from mixup_multi.cli.data import fetch_datasets
+    from mixup_multi.cli.plan import data_root
+
+    raise typer.Exit(fetch_datasets(names, data_root(data), set_ or []))
+
+
+@data_app.command()
+def verify(names: DatasetNames, data: DataOption = None, set_: SettingOption = None) -> None:
+    """Load data sets and print their sizes, classes and content keys."""
+    from mixup_multi.cli.data import verify_datasets
+    from mixup_multi.cli.plan import data_root
+
+    raise typer.Exit(verify_datasets(names, data_root(data), set_ or []))
+
+
+@data_app.command()
+def where(data: DataOption = None) -> None:
+    """Print where each data set is looked for, whether it is there, and its download's size."""
+    from mixup_multi.cli.data import print_places
+    from mixup_multi.cli.plan import data_root
+
+    print_places(data_root(data))

@@ -1,0 +1,64 @@
+"""What several commands need: recipes read, cells made, data root chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mixup_multi.errors import SettingError, did_you_mean
+from mixup_multi.recipe.expand import Cell, cells_of
+from mixup_multi.recipe.load import load_recipe
+from mixup_multi.recipe.schema import Recipe
+from mixup_multi.report.paper import tables
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A recipe with its cells."""
+
+    name: str
+    recipe: Recipe
+    cells: tuple[Cell, ...]
+
+
+def plan(names: Sequence[str], assignments: Sequence[str]) -> list[Planned]:
+    """Read recipes and expand them.
+
+    Raises:
+        SettingError: with the file and line of whatever is wrong.
+    """
+    planned = []
+    for name in names:
+        document, recipe = load_recipe(name, assignments)
+        try:
+            _check_papers(recipe)
+            cells = cells_of(recipe, document.where)
+        except SettingError as error:
+            raise document.error(error) from error
+        planned.append(Planned(document.path.stem, recipe, tuple(cells)))
+    return planned
+
+
+def _check_papers(recipe: Recipe) -> None:
+    """Raise `SettingError` where a part names a published table that is not packaged."""
+    for number, part in enumerate(recipe.parts):
+        if part.paper is not None and part.paper not in tables():
+            message = f"there is no published table {part.paper!r}"
+            path = ("parts", number, "paper")
+            raise SettingError(message + did_you_mean(part.paper, tables()), path)
+
+
+def distinct_cells(planned: Sequence[Planned]) -> list[Cell]:
+    """Return the cells of all recipes; one that several share runs once."""
+    return list({cell.key: cell for item in planned for cell in item.cells}.values())
+
+
+def output_folder(given: Path | None, planned: Sequence[Planned]) -> Path:
+    """Return the output folder: as given, else `runs/` and the first recipe's name."""
+    return given or Path("runs") / planned[0].name
+
+
+def data_root(given: Path | None) -> Path:
+    """Return the data root: as given (also by MIXUP_MULTI_DATA), else `data` here."""
+    return (given or Path("data")).expanduser()

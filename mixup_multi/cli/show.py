@@ -1,0 +1,73 @@
+"""`mixup-multi show`: what a recipe means and what it costs, without training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mixup_multi.cli.plan import Planned, plan
+from mixup_multi.engine.order import epoch_batches
+from mixup_multi.errors import MissingDataError
+from mixup_multi.grid.shelf import Shelf, Site, build_model
+from mixup_multi.recipe.expand import Cell
+
+
+def show_recipes(names: Sequence[str], assignments: Sequence[str], data: Path) -> None:
+    """Print each recipe resolved, what its models cost on its data, and its cells."""
+    console = Console()
+    shelf = Shelf(Site(data, Path(), torch.device("cpu")))
+    for item in plan(names, assignments):
+        _print_settings(console, item)
+        console.print(_costs(item.cells, shelf))
+        for cell in item.cells:
+            console.print(f"{cell.key}  {escape(cell.title)}", highlight=False, soft_wrap=True)
+        console.print(f"{len(item.cells)} cells")
+
+
+def _print_settings(console: Console, item: Planned) -> None:
+    """Print every distinct entry with all its settings, defaults included."""
+    console.print(f"[bold]{escape(item.recipe.title)}[/]  {escape(item.recipe.source)}")
+    seen: dict[str, None] = {}
+    for cell in item.cells:
+        for kind, choice in cell.choices().items():
+            seen[f"{kind} {choice.label}: {choice.name}{_listed(choice.settings)}"] = None
+        seen[f"train:{_listed(cell.train.model_dump(mode='json'))}"] = None
+    for line in sorted(seen):
+        console.print("  " + escape(line), highlight=False, soft_wrap=True)
+
+
+def _listed(settings: dict[str, Any]) -> str:
+    return "".join(f" {key}={value}" for key, value in settings.items())
+
+
+def _costs(cells: Iterable[Cell], shelf: Shelf) -> Table:
+    """Return, for each data set and model: cells, training rows, steps of a cell, parameters."""
+    table = Table("data set", "model", box=None, pad_edge=False)
+    for column in ("cells", "rows", "steps", "parameters"):
+        table.add_column(column, justify="right")
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(repr((cell.dataset, cell.model)), []).append(cell)
+    for group in groups.values():
+        first = group[0]
+        labels = (escape(first.dataset.label), escape(first.model.label))
+        table.add_row(*labels, str(len(group)), *_cost(first, shelf))
+    return table
+
+
+def _cost(cell: Cell, shelf: Shelf) -> tuple[str, str, str]:
+    """Return training rows, steps in all epochs, and parameters; or that the data is missing."""
+    try:
+        data = shelf.get(cell)
+    except MissingDataError:
+        return "no data", "-", "-"
+    rows = len(data.train)
+    steps = len(epoch_batches(rows, cell.train, torch.Generator())) * cell.train.epochs
+    parameters = sum(p.numel() for p in build_model(cell, data).parameters())
+    return f"{rows:,}", f"{steps:,}", f"{parameters:,}"

@@ -1,0 +1,135 @@
+"""`mixup-multi plan`: each cell and how far it is; `mixup-multi index`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mixup_multi.cli.plan import distinct_cells, output_folder, plan
+from mixup_multi.errors import OutputError
+from mixup_multi.grid import index
+from mixup_multi.grid.checks import DataKeys
+from mixup_multi.grid.estimate import Basis, Estimate, speeds_of
+from mixup_multi.grid.shelf import Shelf, Site
+from mixup_multi.grid.state import CellState, counted, states_of
+
+BASES: dict[Basis, str] = {
+    "same method": "cells of the same data set, model and method",
+    "same model": "cells of the same data set and model, with other methods",
+}
+
+
+def print_states(
+    names: Sequence[str], assignments: Sequence[str], data: Path, out: Path | None, *, as_json: bool
+) -> None:
+    """Print the state of every cell, the counts, and an estimate of the time that is left."""
+    planned = plan(names, assignments)
+    folder = output_folder(out, planned)
+    keys = DataKeys(Shelf(Site(data, folder, torch.device("cpu"))))
+    states = states_of(distinct_cells(planned), folder, keys)
+    left = _time_left(folder, states)
+    if as_json:
+        sys.stdout.write(json.dumps(_document(folder, states, left), indent=1) + "\n")
+        return
+    lines = [_line(state) for state in states]
+    counts = ", ".join(f"{n} {name}" for name, n in counted(states).items() if n)
+    lines += [f"{len(states)} cells in {folder}: {counts}", *_said(left)]
+    sys.stdout.write("\n".join(lines) + "\n")  # rich takes seconds for ten thousand lines
+
+
+def _time_left(out: Path, states: Sequence[CellState]) -> dict[str, Estimate]:
+    """Return an estimate for each cell that is neither done nor failed, by key."""
+    speeds = speeds_of(out, states)
+    return {
+        state.cell.key: speeds.estimate(state.cell, state.cell.train.epochs - state.epochs)
+        for state in states
+        if state.state not in ("done", "failed")
+    }
+
+
+def _line(state: CellState) -> str:
+    begun = state.epochs if state.state != "done" else 0
+    so_far = f", {begun} of {state.cell.train.epochs} epochs done" if begun else ""
+    reason = f"  ({state.reason})" if state.reason else ""
+    return f"{state.state:<8}{state.cell.key}  {state.cell.title}{so_far}{reason}"
+
+
+def _said(left: dict[str, Estimate]) -> list[str]:
+    """Return how long the rest takes and how that is known."""
+    if not left:
+        return []
+    counts = Counter(estimate.basis for estimate in left.values())
+    seconds = sum(estimate.seconds for estimate in left.values())
+    known = [f"{counts[basis]} by {what}" for basis, what in BASES.items() if counts[basis]]
+    lines = []
+    if known:
+        lines.append(
+            f"about {_duration(seconds)} of training left in one process, from the seconds an"
+            f" epoch measured in this folder ({'; '.join(known)})"
+        )
+    if counts["unknown"]:
+        lines.append(f"{counts['unknown']} cells of unknown cost: nothing like them has run here")
+    return lines
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _document(out: Path, states: Sequence[CellState], left: dict[str, Estimate]) -> dict[str, Any]:
+    known = [estimate for estimate in left.values() if estimate.basis != "unknown"]
+    return {
+        "out": str(out),
+        "counts": counted(states),
+        "seconds_left": sum(estimate.seconds for estimate in known),
+        "cells_of_unknown_cost": len(left) - len(known),
+        "cells": [_entry(state, left.get(state.cell.key)) for state in states],
+    }
+
+
+def _entry(state: CellState, left: Estimate | None) -> dict[str, Any]:
+    cell = state.cell
+    known = left is not None and left.basis != "unknown"
+    return {
+        "key": cell.key,
+        "folder": cell.folder,
+        **{kind: choice.label for kind, choice in cell.choices().items()},
+        "seed": cell.seed,
+        "fold": cell.fold,
+        "state": state.state,
+        "reason": state.reason,
+        "epochs": cell.train.epochs,
+        "epochs_done": state.epochs,
+        "seconds_left": left.seconds if left is not None and known else None,
+        "estimated_from": left.basis if left is not None else None,
+    }
+
+
+def print_index(out: Path, *, rebuild: bool) -> None:
+    """Print how many cells the index of `out` holds, having rebuilt it if asked to.
+
+    Raises:
+        OutputError: `out` is not an output folder, or has no index that can be read.
+    """
+    if not (out / "cells").is_dir():
+        raise OutputError(f"{out} is not an output folder: it has no folder named cells")
+    if rebuild:
+        sys.stdout.write(f"{index.rebuild(out)} cells in {out / index.FILE}\n")
+        return
+    counts = index.counts(out)
+    if counts is None:
+        raise OutputError(
+            f"{out / index.FILE} is missing or damaged: mixup-multi index {out} --rebuild"
+        )
+    said = ", ".join(f"{n} {state}" for state, n in counts.items()) or "no cells"
+    sys.stdout.write(f"{said} in {out / index.FILE}\n")

@@ -1,0 +1,61 @@
+"""The error table in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mixup_multi.recipe.schema import Recipe
+from mixup_multi.report.tables import ErrorTable, Finished, Summary, error_table
+
+
+def print_tables(console: Console, recipe: Recipe, finished: Iterable[Finished]) -> None:
+    """Print test errors by data set and method, with the published values below ours."""
+    table = error_table(finished)
+    if not table.rows:
+        return
+    counts = {summary.n for summary in table.cells.values()}
+    what = f"test error in %, last epoch{_repeated(counts)}"
+    grid = Table(title=f"{escape(recipe.title)}\n{what}", title_style="bold")
+    grid.add_column("data set", overflow="fold")
+    grid.add_column("model", overflow="fold")
+    for method in table.methods:
+        grid.add_column(escape(method), justify="right")
+    for row in table.rows:
+        best = table.best(row)
+        errors = [
+            _cell(table, row, method, bold=method == best, counted=len(counts) > 1)
+            for method in table.methods
+        ]
+        grid.add_row(*map(escape, row), *errors)
+    console.print(grid)
+    for note in (*table.notes, *table.published_notes(), *recipe.notes):
+        console.print(f"  note: {escape(note)}", highlight=False, soft_wrap=True)
+
+
+def _repeated(counts: set[int]) -> str:
+    """Return what the ± are, where there are any; and n, where it is the same everywhere."""
+    if counts == {1}:
+        return ""
+    n = f" of n = {counts.copy().pop()}" if len(counts) == 1 else ""
+    return f", mean ± standard deviation{n}"
+
+
+def _cell(
+    table: ErrorTable, row: tuple[str, str], method: str, *, bold: bool, counted: bool
+) -> str:
+    summary = table.cells.get((*row, method))
+    if summary is None:
+        return "-"
+    ours = f"{summary} (n={summary.n})" if counted else f"{summary}"
+    return (f"[bold]{ours}[/]" if bold else ours) + _published(summary)
+
+
+def _published(summary: Summary) -> str:
+    if summary.paper is None:
+        return ""
+    spread = f" ± {summary.paper.spread}" if summary.paper.spread else ""
+    return f"\n[dim]paper {summary.paper.value:.2f}{spread}[/]"

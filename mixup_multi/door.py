@@ -1,0 +1,221 @@
+"""The door: how a name in a recipe becomes an adapter, an objective or a blend, with settings.
+
+Ours and a stranger's come through it alike: by an entry point, or as `module:Class` (which also
+works without reinstalling). Whatever a recipe names is a callable with annotated keyword-only
+parameters; the recipe's mapping is its keyword arguments, checked against those annotations.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from mixup_multi.errors import SettingError, did_you_mean
+
+ADAPTERS = "mixup_multi.adapters"
+OBJECTIVES = "mixup_multi.objectives"
+
+
+def names(group: str) -> tuple[str, ...]:
+    """Return the names that are installed in an entry-point group."""
+    return tuple(sorted(_points(group)))
+
+
+@cache
+def _points(group: str) -> dict[str, EntryPoint]:
+    """Return a group's entry points by name; asking all installed packages takes milliseconds."""
+    return {point.name: point for point in reversed(list(entry_points(group=group)))}
+
+
+def load(group: str, name: str) -> Any:
+    """Return what `name` stands for: an entry point of `group`, or `module:attribute`.
+
+    Raises:
+        SettingError: there is no such name, or it cannot be imported.
+    """
+    kind = group.rpartition(".")[2].removesuffix("s")
+    if ":" in name:
+        module, _, attribute = name.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except Exception as error:  # whatever a stranger's module does when it is imported
+            raise SettingError(
+                f"{kind} {name!r} cannot be imported ({type(error).__name__}: {error}); expected"
+                " module:attribute of a module that is installed or lies in this folder"
+            ) from error
+    if name in _points(group):
+        return _points(group)[name].load()
+    raise SettingError(f"there is no {kind} {name!r}{did_you_mean(name, names(group))}")
+
+
+def load_adapter(name: str) -> Any:
+    """Return an instance of the adapter called `name`.
+
+    Raises:
+        SettingError: there is none, or it is no adapter.
+    """
+    found = load(ADAPTERS, name)
+    adapter = found() if isinstance(found, type) else found
+    for table in ("datasets", "models"):
+        if not isinstance(getattr(adapter, table, None), Mapping):
+            raise SettingError(f"{name!r} is no adapter: expected a mapping {table!r} on it")
+    return adapter
+
+
+def load_objective(name: str) -> Callable[..., Any]:
+    """Return the callable that makes the objective called `name`.
+
+    Raises:
+        SettingError: there is none, or it cannot be called with settings.
+    """
+    found = load(OBJECTIVES, name)
+    try:
+        settings_of(found)
+    except (TypeError, ValueError, NameError) as error:
+        raise SettingError(f"{name!r} makes no objective: {error}") from error
+    return found  # type: ignore[no-any-return]
+
+
+def pick(kind: str, table: Mapping[str, Any], name: str) -> Any:
+    """Return `table[name]`.
+
+    Raises:
+        SettingError: there is none; it says which there are.
+    """
+    if name not in table:
+        raise SettingError(f"there is no {kind} {name!r}{did_you_mean(name, table)}")
+    return table[name]
+
+
+def settings_model(factory: Callable[..., Any]) -> type[BaseModel]:
+    """Return a pydantic model of a callable's settings that hold plain values."""
+    fields: dict[str, Any] = {}
+    for name, (annotation, default) in settings_of(factory).items():
+        if _nested(annotation) is None:
+            fields[name] = (annotation, ... if default is inspect.Parameter.empty else default)
+    config = ConfigDict(strict=True, extra="forbid")
+    return create_model(getattr(factory, "__name__", "settings"), __config__=config, **fields)
+
+
+def check_settings(
+    factory: Callable[..., Any], given: Mapping[str, Any], beside: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return a callable's settings, checked and with defaults filled in, as plain values.
+
+    A parameter that takes an objective holds a mapping with a `name`, checked in its turn.
+
+    Args:
+        factory: the callable.
+        given: what the recipe says.
+        beside: other keys that the entry may have, to suggest for a misspelt one.
+
+    Raises:
+        SettingError: an unknown key (with the nearest known one), a missing one, a wrong type.
+    """
+    parameters = settings_of(factory)
+    for key in given:
+        if key not in parameters:
+            raise SettingError(
+                f"unknown setting {key!r}{did_you_mean(key, [*parameters, *beside])}", path=(key,)
+            )
+    nested = {key for key, (kind, _) in parameters.items() if _nested(kind) is not None}
+    plain = {key: value for key, value in given.items() if key not in nested}
+    try:
+        model = settings_model(factory).model_validate_json(json.dumps(plain, default=str))
+    except ValidationError as error:
+        raise setting_error(error) from error
+    resolved: dict[str, Any] = model.model_dump(mode="json")
+    for key in nested:
+        resolved[key] = _check_nested(key, given.get(key))
+    return resolved
+
+
+def _check_nested(key: str, given: Any) -> dict[str, Any] | None:
+    if given is None:
+        return None
+    if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
+        raise SettingError(
+            f"setting {key!r} is {given!r}: expected a method, e.g. {{name: mixup}}", path=(key,)
+        )
+    settings = {name: value for name, value in given.items() if name != "name"}
+    resolved = check_settings(load_objective(given["name"]), settings)
+    return {"name": given["name"], **resolved}
+
+
+def build(factory: Callable[..., Any], *args: Any, settings: Mapping[str, Any]) -> Any:
+    """Call `factory(*args, **settings)` with settings that `check_settings` has resolved."""
+    parameters = settings_of(factory)
+    arguments: dict[str, Any] = {}
+    for key, value in settings.items():
+        expected = _nested(parameters[key][0])
+        if expected is not None and value is not None:
+            value = build_objective(value)
+            if not isinstance(value, expected):
+                raise SettingError(
+                    f"setting {key!r} is a {type(value).__name__}: expected {expected.__name__}",
+                    path=(key,),
+                )
+        arguments[key] = tuple(value) if isinstance(value, list) else value
+    return factory(*args, **arguments)
+
+
+def build_objective(entry: Mapping[str, Any]) -> Any:
+    """Return the objective of a resolved entry, a mapping with `name` and settings."""
+    settings = {key: value for key, value in entry.items() if key != "name"}
+    objective = build(load_objective(entry["name"]), settings=settings)
+    if not (hasattr(objective, "draw") and hasattr(objective, "loss")):
+        raise SettingError(
+            f"{entry['name']!r} made a {type(objective).__name__}: expected an objective, with"
+            " draw and loss"
+        )
+    return objective
+
+
+def setting_error(error: ValidationError) -> SettingError:
+    """Return our error for the first of pydantic's, in one sentence."""
+    first = error.errors()[0]
+    path = tuple(part for part in first["loc"] if isinstance(part, str | int))
+    where = ".".join(str(part) for part in path)
+    given = first.get("input")
+    if first["type"] == "missing":
+        return SettingError(f"{where}: this setting is missing", path[:-1])
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return SettingError(f"{where} is {given!r}: {message}", path)
+
+
+def settings_of(factory: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
+    """Return a callable's settings: name -> (annotation, default).
+
+    Of a function they are its keyword-only parameters, since what comes before (a data root, a
+    data set) is not the recipe's; of a class, all that its constructor takes by name.
+    """
+    kinds: set[Any] = {inspect.Parameter.KEYWORD_ONLY}
+    annotated: Any = factory
+    if isinstance(factory, type):
+        kinds = {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+        annotated = inspect.getattr_static(factory, "__init__")
+    hints = typing.get_type_hints(annotated)
+    return {
+        name: (hints.get(name, Any), parameter.default)
+        for name, parameter in inspect.signature(factory).parameters.items()
+        if parameter.kind in kinds
+    }
+
+
+def _nested(annotation: Any) -> type | None:
+    """Return the class of objects that a parameter takes, or None where it takes plain values."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        found = (_nested(option) for option in typing.get_args(annotation))
+        return next((kind for kind in found if kind is not None), None)
+    if isinstance(annotation, type) and hasattr(annotation, "loss") and hasattr(annotation, "draw"):
+        return annotation
+    return None

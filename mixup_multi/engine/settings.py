@@ -1,0 +1,83 @@
+"""How a cell is trained: the `train` section of a recipe, with units and ranges."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Strict(BaseModel):
+    """A section of a recipe: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Schedule(Strict):
+    """How the learning rate changes from epoch to epoch; epochs count from 0.
+
+    `steps` multiplies by `factor` at each epoch of `at`; `every` multiplies by `factor` every
+    `epochs` epochs; `cosine` falls to 0 at the last epoch. Any of them can be preceded by a linear
+    warm-up over `warmup` epochs, which are part of the epochs.
+    """
+
+    name: Literal["constant", "steps", "every", "cosine"] = "constant"
+    at: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    epochs: Annotated[int, Field(ge=1)] = 10
+    factor: Positive = 0.1
+    warmup: Annotated[int, Field(ge=0)] = 0
+
+    def rate(self, base: float, epoch: int, last: int) -> float:
+        """Return the learning rate of `epoch` of `last` epochs, a pure function of both."""
+        warm = min(1.0, (epoch + 1) / (self.warmup + 1))
+        if self.name == "steps":
+            return base * warm * self.factor ** sum(epoch >= at for at in self.at)
+        if self.name == "every":
+            return base * warm * self.factor ** (epoch // self.epochs)
+        if self.name == "cosine":
+            return base * warm * 0.5 * (1 + math.cos(math.pi * epoch / max(last, 1)))
+        return base * warm
+
+
+class Train(Strict):
+    """How a cell is trained.
+
+    Attributes:
+        epochs: passes over the training part (or groups of `steps_per_epoch` steps).
+        batch_size: rows a step. A last batch of one row joins the batch before it, since
+            BatchNorm has no statistics of one row and a lone row has no partner.
+        steps_per_epoch: if given, every step takes the first rows of a fresh permutation, as the
+            GIN code does; otherwise an epoch visits each row once.
+        drop_last: leave out a last batch that is not full.
+        optimizer: sgd, adam or adamw.
+        lr: the learning rate before schedule.
+        momentum, nesterov: of sgd.
+        weight_decay: as the optimiser of PyTorch defines it.
+        schedule: of the learning rate.
+        channels_last: store image-like weights and inputs in that memory order; faster.
+        track_test: record the test error after every epoch, for protocols that select on it.
+            The report says so.
+        evaluate_every: epochs between evaluations of validation (and tracked test) parts.
+        eval_batch_size: rows a step where nothing is learnt.
+        checkpoint_seconds: least time between checkpoints inside a cell.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 10
+    batch_size: Annotated[int, Field(ge=1)] = 128
+    steps_per_epoch: Annotated[int, Field(ge=1)] | None = None
+    drop_last: bool = False
+    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    lr: Positive = 1e-3
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = False
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Schedule = Schedule()
+    channels_last: bool = True
+    track_test: bool = False
+    evaluate_every: Annotated[int, Field(ge=1)] = 1
+    eval_batch_size: Annotated[int, Field(ge=1)] = 512
+    checkpoint_seconds: Annotated[float, Field(ge=0)] = 60.0

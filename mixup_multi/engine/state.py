@@ -1,0 +1,101 @@
+"""All that a run needs to go on: weights, optimiser, generators, position; and its checkpoint.
+
+Checkpoints hold tensors and plain values only, so they load without running any code in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Generator, nn
+
+from mixup_multi.engine.cache import not_written
+from mixup_multi.engine.sealed import DamagedError, load_sealed, save_sealed, set_aside
+from mixup_multi.errors import OutputError
+
+
+@dataclass
+class State:
+    """A run between two epochs.
+
+    Attributes:
+        model: the weights and buffers.
+        optimizer: its moments.
+        generators: the run's named random streams.
+        epoch: how many epochs are done.
+        history: a record for each of them.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    generators: Mapping[str, Generator]
+    epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint, whole or not at all; the one before it is kept beside it.
+
+        Raises:
+            WriteError: it cannot be written.
+        """
+        content = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generators": {name: g.get_state() for name, g in self.generators.items()},
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "epoch": self.epoch,
+            "history": self.history,
+        }
+        try:
+            if path.exists():
+                path.replace(previous(path))
+        except OSError as error:
+            raise not_written(path, error) from error
+        save_sealed(content, path)
+
+    def resume(self, path: Path, device: torch.device) -> None:
+        """Go back to the newest checkpoint that is whole; stay as new where there is none.
+
+        A damaged one is set aside with a message.
+        """
+        for candidate in (path, previous(path)):
+            if candidate.exists():
+                try:
+                    self.load(candidate, device)
+                except DamagedError:
+                    set_aside(candidate)
+                else:
+                    return
+
+    def load(self, path: Path, device: torch.device) -> None:
+        """Go back to a checkpoint.
+
+        Raises:
+            DamagedError: the file is damaged.
+            OutputError: it belongs to another model or optimiser.
+        """
+        content = load_sealed(path, device)
+        try:
+            self.model.load_state_dict(content["model"])
+            self.optimizer.load_state_dict(content["optimizer"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise OutputError(
+                f"{path} is the checkpoint of another model or optimiser ({error});"
+                " choose another --out folder, or remove this cell's"
+            ) from error
+        for name, generator in self.generators.items():
+            generator.set_state(content["generators"][name].cpu())
+        torch.set_rng_state(content["torch"].cpu())
+        if content["cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all([state.cpu() for state in content["cuda"]])
+        self.epoch = content["epoch"]
+        self.history = list(content["history"])
+
+
+def previous(path: Path) -> Path:
+    """Return where the checkpoint before the newest is kept."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")

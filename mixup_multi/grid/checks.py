@@ -1,0 +1,76 @@
+"""What is looked at before any training: data that is missing or has changed, settings that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+
+from mixup_multi.errors import MissingDataError, MixupMultiError
+from mixup_multi.grid.shelf import Shelf, build_model, build_objective
+from mixup_multi.recipe.expand import Cell
+
+
+def check_cells(cells: Iterable[Cell], shelf: Shelf) -> dict[str, MissingDataError]:
+    """Load every data set and try a step of every model and method once, before any training.
+
+    Returns:
+        For the key of each cell whose data is missing, the error.
+
+    Raises:
+        MixupMultiError: bad data, a point that a model does not offer, a setting that does not
+            fit; nothing has been trained by then.
+    """
+    checked: dict[str, MissingDataError | None] = {}
+    missing = {}
+    for cell in cells:
+        what = repr((cell.adapter, cell.dataset, cell.model, cell.method))
+        if what not in checked:
+            checked[what] = _check_cell(cell, shelf)
+        if (error := checked[what]) is not None:
+            missing[cell.key] = error
+    return missing
+
+
+def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | None:
+    entry = cell.dataset
+    try:
+        data = shelf.get(cell)
+        entry = cell.model
+        model = build_model(cell, data).to(shelf.site.device)
+        entry = cell.method
+        objective = build_objective(cell, data)
+        objective.check(model)
+        batch = data.train.gather(torch.arange(min(2, len(data.train)))).to(shelf.site.device)
+        objective(model, batch, torch.Generator())  # a dry step, thrown away
+    except MissingDataError as error:
+        return error
+    except MixupMultiError as error:
+        where = f"{entry.where}: " if entry.where else ""
+        error.args = (f"{where}{cell.title}: {error}",)
+        raise
+    except Exception:  # a defect, not a mistake: recorded as the cell's failure when it is run
+        return None
+    return None
+
+
+class DataKeys:
+    """Says whether the data of finished cells is still what it was.
+
+    Cells of one data set that recorded the same key are looked at once: where splits do not
+    enter the key, all trials are answered by loading one.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self._changed: dict[tuple[str, str, str], bool] = {}
+
+    def changed(self, cell: Cell, recorded: str) -> bool:
+        """Return whether the data is another; False where it is not here to be compared."""
+        group = (cell.adapter, cell.dataset.canonical, recorded)
+        if group not in self._changed:
+            try:
+                self._changed[group] = self.shelf.get(cell).key != recorded
+            except MixupMultiError:
+                self._changed[group] = False
+        return self._changed[group]

@@ -1,0 +1,66 @@
+"""What a result was made with: versions, commit, machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = (
+    "mixup-multi",
+    "torch",
+    "torchvision",
+    "torchaudio",
+    "torch-geometric",
+    "openml",
+    "scikit-learn",
+    "numpy",
+)
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Return the environment as plain values; what asks other programs is asked once a process."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "commit": _commit(),
+        "device": str(device),
+        "device_name": _device_name(device),
+        "cpu_count": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+    }
+
+
+@cache
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
+
+
+@cache
+def _commit() -> str | None:
+    """Return the commit of the source tree that runs, with `+changes` where it is not clean."""
+    folder = Path(__file__).parent
+    try:
+        run = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+changes"]
+        said = subprocess.run(run, capture_output=True, text=True, timeout=10, check=True)
+        tracked = ["git", "-C", str(folder), "ls-files", "--error-unmatch", __file__]
+        subprocess.run(tracked, capture_output=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return said.stdout.strip() or None

@@ -1,0 +1,70 @@
+"""What a cell is made of: its data, model and objective, from the names of its recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mixup_multi import door
+from mixup_multi.engine.source import Data
+from mixup_multi.objectives.objective import Objective
+from mixup_multi.recipe.expand import Cell
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a run reads, writes and computes."""
+
+    data: Path
+    out: Path
+    device: torch.device
+
+
+class Shelf:
+    """Loads data sets, keeping the last one: neighbouring cells differ in the method only."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._key = ""
+        self._data: Data | None = None
+
+    def get(self, cell: Cell) -> Data:
+        """Return the data of `cell`, its training part where the site computes."""
+        key = repr((cell.adapter, cell.dataset, cell.trial_of_data()))
+        if self._data is None or self._key != key:
+            self._data = None  # free the old one first
+            dataset = door.load_adapter(cell.adapter).datasets[cell.dataset.name]
+            data: Data = door.build(
+                dataset.load, self.site.data, cell.trial_of_data(), settings=cell.dataset.settings
+            )
+            self._data, self._key = replace(data, train=data.train.to(self.site.device)), key
+        return self._data
+
+
+def build_model(cell: Cell, data: Data) -> nn.Module:
+    """Return the cell's model, its weights drawn from torch's global generator."""
+    factory = door.load_adapter(cell.adapter).models[cell.model.name]
+    model: nn.Module = door.build(factory, data, settings=cell.model.settings)
+    return model
+
+
+def build_objective(cell: Cell, data: Data) -> Objective:
+    """Return the cell's objective; a loss that the recipe leaves open is the data's."""
+    settings = _with_loss(cell.method.settings, data.loss)
+    objective: Objective = door.build_objective({"name": cell.method.name, **settings})
+    return objective
+
+
+def _with_loss(settings: Mapping[str, Any], loss: str) -> dict[str, Any]:
+    filled = {
+        key: _with_loss(value, loss) if isinstance(value, Mapping) else value
+        for key, value in settings.items()
+    }
+    if "loss" in filled and filled["loss"] is None:
+        filled["loss"] = loss
+    return filled

@@ -1,0 +1,81 @@
+"""CutMix: a box of the partner is pasted into the row (Yun et al. 2019, equations 1 and 2).
+
+The box has sides h sqrt(1 - own) and w sqrt(1 - own), rounded down, and a uniform centre, and is
+clipped at the border; the labels' share is then one less the area that was really pasted. The
+reference code edits the batch in place and swaps the names of height and width; here the batch
+is left as it was, for MixupE still needs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from mixup_multi.errors import PointError
+from mixup_multi.mix.draw import Mix
+from mixup_multi.tree import Tree, take_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Paste a box over the last two axes of `(n, c, h, w)`; one box a drawn share."""
+
+    def draw(self, rows: int, generator: Generator) -> Tensor:
+        """Return `(rows, 2)` uniform centres, as fractions of height and width."""
+        return torch.rand(rows, 2, dtype=torch.float64, generator=generator)
+
+    def __call__(self, tree: Tree, mix: Mix, drawn: Tensor | None) -> tuple[Tensor, Mix]:
+        """Return the pasted images and the mix with the share of pixels that rows kept.
+
+        Raises:
+            PointError: what flows here is not a tensor `(n, c, h, w)`.
+        """
+        if not isinstance(tree, Tensor) or tree.dim() != 4 or drawn is None:
+            what = tuple(tree.shape) if isinstance(tree, Tensor) else type(tree).__name__
+            raise PointError(
+                f"CutMix was asked for where {what} flows: expected a tensor (n, c, h, w)."
+                " Choose another point, or a linear blend."
+            )
+        size = np.array(tree.shape[-2:])
+        start, end = _boxes(mix.own.numpy(), drawn.numpy(), size)
+        own = 1 - (end - start).prod(1) / size.prod()
+        kept = torch.from_numpy(_outside(start, end, size)).to(tree.device, non_blocking=True)
+        pasted = _choose(kept, tree, take_rows(tree, mix.partner))
+        return pasted, Mix(mix.partner, torch.from_numpy(own))
+
+
+# A few numbers for each box: numpy takes a third of the time that tensors of two numbers do.
+_Numbers = NDArray[Any]
+
+
+def _boxes(own: _Numbers, centre: _Numbers, size: _Numbers) -> tuple[_Numbers, _Numbers]:
+    """Return where boxes start and end along height and width, clipped: `(rows, 2)` each."""
+    half = (np.sqrt(np.maximum(1 - own, 0))[:, None] * size).astype(np.int64) // 2
+    middle = (centre * size).astype(np.int64)
+    return np.maximum(middle - half, 0), np.minimum(middle + half, size)
+
+
+def _outside(start: _Numbers, end: _Numbers, size: _Numbers) -> _Numbers:
+    """Return `(rows, 1, h, w)`: which pixels lie outside of the boxes."""
+    down, across = (
+        (np.arange(side) >= start[:, axis, None]) & (np.arange(side) < end[:, axis, None])
+        for axis, side in enumerate(size)
+    )
+    outside: _Numbers = ~(down[:, None, :, None] & across[:, None, None, :])
+    return outside
+
+
+def _choose(kept: Tensor, own: Tensor, partner: Tensor) -> Tensor:
+    """Return `own` where it is kept, else `partner`, which is overwritten.
+
+    Between finite numbers a linear blend with shares of 1 and 0 is exact, and it takes a fraction
+    of the time of `torch.where`, if the shares lie in memory as the images do.
+    """
+    if own.is_floating_point():
+        return partner.lerp_(own, torch.empty_like(own[: len(kept)]).copy_(kept))
+    return torch.where(kept, own, partner)

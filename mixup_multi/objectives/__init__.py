@@ -1,0 +1,9 @@
+"""Objectives: what a training step minimises, as `draw` (all randomness) and `loss` (pure)."""
+
+from mixup_multi.objectives.erm import ERM
+from mixup_multi.objectives.losses import LOSSES, Loss
+from mixup_multi.objectives.mixupe import MixupE
+from mixup_multi.objectives.objective import Draw, Objective, Terms
+from mixup_multi.objectives.vicinal import Vicinal
+
+__all__ = ["ERM", "LOSSES", "Draw", "Loss", "MixupE", "Objective", "Terms", "Vicinal"]

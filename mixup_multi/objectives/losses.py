@@ -1,0 +1,120 @@
+"""Losses of the form l(f, y) = h(f) - <y, f>, on soft targets (MixupE, section 2).
+
+h is the log-sum-exp for classes and the sum of softplus for independent labels; g = h' is the
+predicted probability. The directional-derivative term of MixupE, qhat = <y - g(f), f>, equals
+H(g) - l(f, y) for both, an entropy less a loss, which is how it is computed: from one
+log-softmax, without the overflow of a product of logits and probabilities.
+
+All of it is in float32 at least: logits in half precision are widened first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mixup_multi.errors import SettingError
+
+
+class Loss(Protocol):
+    """A loss of logits `(n, c)` and soft targets `(n, c)`; everything is per row, `(n,)`."""
+
+    def value(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """l(f, y) = h(f) - <y, f>."""
+
+    def mean_response(self, logits: Tensor) -> Tensor:
+        """g(f) = h'(f), the predicted probabilities `(n, c)`."""
+
+    def fast_q(self, logits: Tensor, targets: Tensor, detach: bool = False) -> Tensor:
+        """qhat = <y - g(f), f> = H(g) - l(f, y); `detach` stops the gradient through g."""
+
+    def error(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The target's weight that the prediction misses; 0 or 1 for a hard label."""
+
+
+def _wide(logits: Tensor) -> Tensor:
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+
+class Softmax:
+    """Cross-entropy over classes; a target row is a distribution."""
+
+    def value(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """CE = -sum_k y_k log p_k."""
+        return -(targets * functional.log_softmax(_wide(logits), 1)).sum(1)
+
+    def mean_response(self, logits: Tensor) -> Tensor:
+        """p = softmax(f)."""
+        return _wide(logits).softmax(1)
+
+    def fast_q(self, logits: Tensor, targets: Tensor, detach: bool = False) -> Tensor:
+        """qhat = H(p) - CE = sum_k (y_k - p_k) log p_k, for targets that sum to 1."""
+        log_p = functional.log_softmax(_wide(logits), 1)
+        p = log_p.exp()
+        return ((targets - (p.detach() if detach else p)) * log_p).sum(1)
+
+    def error(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """1 - y[argmax f]."""
+        return 1 - targets.gather(1, logits.argmax(1, keepdim=True)).squeeze(1)
+
+
+class SoftmaxBCE(Softmax):
+    """Binary cross-entropy of the softmax, averaged over classes: for reproduction only.
+
+    The released Manifold Mixup and MixupE code trains some of its methods with it; its gradients
+    are smaller than the cross-entropy's by about c / 2, so never compare methods across the two.
+    """
+
+    def value(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """-(1/c) sum_k [y_k log p_k + (1 - y_k) log (1 - p_k)]."""
+        p = _wide(logits).softmax(1)
+        return functional.binary_cross_entropy(p, targets.to(p.dtype), reduction="none").mean(1)
+
+
+class Sigmoid:
+    """Independent labels (one column: binary); a target row holds labels in [0, 1].
+
+    The loss is the sum over labels, as the theory's h, not their mean.
+    """
+
+    def value(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """sum_k softplus(f_k) - y_k f_k."""
+        wide = _wide(logits)
+        return (functional.softplus(wide) - targets * wide).sum(1)
+
+    def mean_response(self, logits: Tensor) -> Tensor:
+        """sigma(f)."""
+        return _wide(logits).sigmoid()
+
+    def fast_q(self, logits: Tensor, targets: Tensor, detach: bool = False) -> Tensor:
+        """qhat = sum_k (y_k - sigma(f_k)) f_k."""
+        wide = _wide(logits)
+        p = wide.sigmoid()
+        return ((targets - (p.detach() if detach else p)) * wide).sum(1)
+
+    def error(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The mean share of labels on the wrong side of 1/2."""
+        return torch.where(logits > 0, 1 - targets, targets).mean(1)
+
+
+LOSSES: Mapping[str, Loss] = MappingProxyType(
+    {"softmax": Softmax(), "sigmoid": Sigmoid(), "softmax_bce": SoftmaxBCE()}
+)
+
+
+def loss_named(name: str | None) -> Loss:
+    """Return the loss called `name`; None is the softmax cross-entropy.
+
+    Raises:
+        SettingError: there is none.
+    """
+    if name is None:
+        return LOSSES["softmax"]
+    if name not in LOSSES:
+        raise SettingError(f"loss is {name!r}: expected one of {', '.join(LOSSES)}")
+    return LOSSES[name]

@@ -1,0 +1,135 @@
+"""The methods by name: each is a choice of fields, with the defaults of its paper.
+
+Every argument is a key of a recipe's method entry. Where a paper leaves a value unsaid the
+default is ours and its docstring says so. A `loss` of None is the one that fits the data.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mixup_multi.errors import SettingError
+from mixup_multi.mix.cut import Cut
+from mixup_multi.mix.draw import BetaShare, Partner, Per
+from mixup_multi.objectives.erm import ERM
+from mixup_multi.objectives.losses import loss_named
+from mixup_multi.objectives.mixupe import FormName, MixupE
+from mixup_multi.objectives.vicinal import Vicinal
+
+LossName = Literal["softmax", "sigmoid", "softmax_bce"]
+Points = str | tuple[str, ...]
+
+
+def _names(points: Points) -> tuple[str, ...]:
+    return (points,) if isinstance(points, str) else tuple(points)
+
+
+def erm(*, loss: LossName | None = None) -> ERM:
+    """Plain training."""
+    return ERM(loss_named(loss))
+
+
+def mixup(
+    *,
+    alpha: float = 1.0,
+    points: Points = "first",
+    partner: Partner = "any",
+    per: Per = "batch",
+    loss: LossName | None = None,
+) -> Vicinal:
+    """mixup (Zhang et al. 2018): alpha = 1 as for CIFAR; graph mixup with `points: readout`."""
+    return Vicinal(BetaShare(alpha, per), partner, _names(points), loss_fn=loss_named(loss))
+
+
+def manifold_mixup(
+    *,
+    alpha: float = 2.0,
+    points: Points = "all",
+    partner: Partner = "any",
+    per: Per = "batch",
+    loss: LossName | None = None,
+) -> Vicinal:
+    """Manifold Mixup (Verma et al. 2019): alpha = 2, a point drawn for each batch.
+
+    The paper's residual networks mix at the input and after the first two groups of blocks;
+    name those points in the recipe.
+    """
+    return mixup(alpha=alpha, points=points, partner=partner, per=per, loss=loss)
+
+
+def cutmix(
+    *,
+    alpha: float = 1.0,
+    points: Points = "first",
+    partner: Partner = "any",
+    per: Per = "batch",
+    loss: LossName | None = None,
+) -> Vicinal:
+    """CutMix (Yun et al. 2019): alpha = 1, applied to every batch (the CIFAR code: to half)."""
+    return Vicinal(BetaShare(alpha, per), partner, _names(points), Cut(), loss_named(loss))
+
+
+def mixupe(
+    *,
+    alpha: float = 1.0,
+    eta: float = 1.0,
+    form: FormName = "paper_abs",
+    threshold: float = 1.0,
+    fused: bool = False,
+    points: Points = "first",
+    partner: Partner = "any",
+    per: Per = "batch",
+    loss: LossName | None = None,
+    inner: Vicinal | None = None,
+) -> MixupE:
+    """MixupE as the paper writes it (Zou et al. 2023): |qhat|, undetached, rescaled.
+
+    The paper states neither alpha nor eta; these defaults are ours (eta = 1 is also the released
+    program's default). `inner` takes the place of the mixup that alpha, points, partner and per
+    describe, e.g. `inner: {name: cutmix, alpha: 1.0}`; they are then set there.
+
+    Raises:
+        SettingError: one of them is set beside `inner`, where it would have no effect.
+    """
+    if inner is None:
+        inner = mixup(alpha=alpha, points=points, partner=partner, per=per, loss=loss)
+    elif (alpha, points, partner, per) != (1.0, "first", "any", "batch"):
+        raise SettingError(
+            "alpha, points, partner and per have no effect beside inner: set them in inner,"
+            " e.g. inner: {name: cutmix, alpha: 0.5}",
+            path=("inner",),
+        )
+    return MixupE(inner, eta, form, threshold, fused)
+
+
+def mixupe_exact(
+    *,
+    alpha: float = 1.0,
+    eta: float = 1.0,
+    points: Points = "first",
+    partner: Partner = "any",
+    per: Per = "batch",
+    loss: LossName | None = None,
+) -> MixupE:
+    """MixupE with the exact directional derivative instead of its approximation."""
+    inner = mixup(alpha=alpha, points=points, partner=partner, per=per, loss=loss)
+    return MixupE(inner, eta, "exact_abs")
+
+
+def mixupe_released(
+    *,
+    alpha: float = 2.0,
+    eta: float = 0.001,
+    threshold: float = 1.0,
+    points: Points = "first",
+    partner: Partner = "any",
+    per: Per = "batch",
+    loss: LossName | None = None,
+) -> MixupE:
+    """Version 3 of the released code with its README's settings: not the paper's equation.
+
+    It *adds* eta E[1 - lambda] (CE - H(p)) on rows with CE > H(p) - threshold: a clean
+    cross-entropy with an entropy bonus, of the opposite sign of the paper's regulariser.
+    """
+    inner = mixup(alpha=alpha, points=points, partner=partner, per=per, loss=loss)
+    return MixupE(inner, eta, "released_v3", threshold)

@@ -1,0 +1,176 @@
+"""Points: the named places of a model where what flows through it may be replaced.
+
+The contract is one call, `model(inputs, edits={"point": fn})`, and one attribute, `points`: the
+names at which mixing has a meaning. `Staged` gives both to a chain of stages, `staged` to any
+third-party module, and a model whose points are not a chain writes its own `forward`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from torch import Tensor, nn
+
+from mixup_multi.errors import PointError, did_you_mean
+from mixup_multi.tree import Tree
+
+Edit: TypeAlias = Callable[[Tree], Tree]
+Edits: TypeAlias = Mapping[str, Edit]
+
+
+@runtime_checkable
+class HasPoints(Protocol):
+    """A model that offers points; the first one is where methods mix unless told otherwise."""
+
+    points: tuple[str, ...]
+
+    def __call__(self, inputs: Tree, edits: Edits | None = None) -> Tensor:
+        """Return logits `(n, c)`."""
+
+
+def check_points(offered: Sequence[str], asked: Sequence[str]) -> None:
+    """Raise `PointError` where a point that is asked for is not offered."""
+    for name in asked:
+        if name not in offered:
+            raise PointError(
+                f"mixing was asked for at point {name!r}, which this model does not offer"
+                f"{did_you_mean(name, offered)}"
+            )
+
+
+class Staged(nn.Module):
+    """A chain of named stages; a stage's name is the name of the point at its entrance.
+
+    Args:
+        stages: the chain in order; the first is usually called `input`.
+        points: the points at which mixing is offered, the preferred one first; all by default.
+
+    >>> net = Staged({"input": nn.Linear(2, 3), "head": nn.Linear(3, 2)})
+    >>> net.points
+    ('input', 'head')
+    """
+
+    def __init__(
+        self, stages: Mapping[str, nn.Module], points: Sequence[str] | None = None
+    ) -> None:
+        super().__init__()
+        self.stages = nn.ModuleDict(stages)
+        self.points = tuple(stages) if points is None else tuple(points)
+        check_points(tuple(stages), self.points)
+
+    def forward(self, inputs: Tree, edits: Edits | None = None) -> Tree:
+        """Run the chain; before the stage `name`, what flows becomes `edits[name](it)`.
+
+        Raises:
+            PointError: an edit names a point that is not offered.
+        """
+        if not edits:
+            for stage in self.stages.values():
+                inputs = stage(inputs)
+            return inputs
+        check_points(self.points, tuple(edits))
+        for name, stage in self.stages.items():
+            if name in edits:
+                inputs = edits[name](inputs)
+            inputs = stage(inputs)
+        return inputs
+
+
+class _Hooked(nn.Module):
+    """A third-party module, edited at the entrance of its named submodules."""
+
+    def __init__(self, module: nn.Module, at: Sequence[str]) -> None:
+        super().__init__()
+        self.module = module
+        self.points = tuple(dict.fromkeys(("input", *at)))
+        check_points(("input", *dict(module.named_modules())), at)
+
+    def forward(self, inputs: Tree, edits: Edits | None = None) -> Tree:
+        if not edits:
+            return self.module(inputs)
+        check_points(self.points, tuple(edits))
+        if "input" in edits:
+            inputs = edits["input"](inputs)
+        hidden = {name: edit for name, edit in edits.items() if name != "input"}
+        reached: dict[str, int] = dict.fromkeys(hidden, 0)
+        handles = [
+            self.module.get_submodule(name).register_forward_pre_hook(
+                _entrance(name, edit, reached), with_kwargs=True
+            )
+            for name, edit in hidden.items()
+        ]
+        try:
+            output = self.module(inputs)
+        finally:
+            for handle in handles:
+                handle.remove()
+        _check_reached_once(reached)
+        return output
+
+
+def _entrance(
+    name: str, edit: Edit, reached: dict[str, int]
+) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Return a hook that edits a submodule's first argument, positional or named."""
+
+    def hook(
+        _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        reached[name] += 1
+        if args:
+            return (edit(args[0]), *args[1:]), kwargs
+        first = next(iter(kwargs))
+        return args, {**kwargs, first: edit(kwargs[first])}
+
+    return hook
+
+
+def _check_reached_once(reached: Mapping[str, int]) -> None:
+    for name, times in reached.items():
+        if times != 1:
+            raise PointError(
+                f"the submodule {name!r} ran {times} times in one forward pass; a point must be"
+                " reached exactly once, or the batch would be mixed not at all or repeatedly."
+                " Choose a submodule that runs once."
+            )
+
+
+def staged(module: nn.Module, at: Sequence[str] = ()) -> nn.Module:
+    """Give any module points: `input`, and the entrance of each submodule named in `at`.
+
+    Args:
+        module: a model that takes one input (a tree) and returns logits `(n, c)`.
+        at: names as in `module.named_modules()`, e.g. `["layer2", "layer3"]` of a ResNet.
+
+    Returns:
+        A module with the same parameters whose `forward` takes `edits`.
+
+    Raises:
+        PointError: a name in `at` is no submodule; or, when called, a submodule that is to be
+            edited runs not once in a forward pass.
+    """
+    return _Hooked(module, at)
+
+
+def offered_points(model: nn.Module) -> tuple[str, ...]:
+    """Return the points of `model`, the preferred one first; a plain module offers its input."""
+    declared = _declared_points(model)
+    return ("input",) if declared is None else declared
+
+
+def _declared_points(model: nn.Module) -> tuple[str, ...] | None:
+    points = getattr(model, "points", None)
+    return tuple(points) if isinstance(points, tuple | list) else None
+
+
+def run_edited(model: nn.Module, inputs: Tree, edits: Edits) -> Tensor:
+    """Run `model(inputs, edits=edits)`; a module without points can be edited at its input."""
+    check_points(offered_points(model), tuple(edits))
+    if _declared_points(model) is not None:
+        logits: Tensor = model(inputs, edits=edits)
+        return logits
+    for edit in edits.values():
+        inputs = edit(inputs)
+    plain: Tensor = model(inputs)
+    return plain

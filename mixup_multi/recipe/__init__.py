@@ -1,0 +1,1 @@
+"""Recipes: small matrices of data sets, models, methods and trials, and the cells they make."""

@@ -1,0 +1,217 @@
+"""From a recipe to its cells: the units that are run, stored, resumed and reported."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from mixup_multi import door
+from mixup_multi.engine.settings import Train
+from mixup_multi.engine.source import Trial
+from mixup_multi.errors import SettingError
+from mixup_multi.recipe.explain import Place
+from mixup_multi.recipe.schema import Entry, Matrix, Recipe
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A resolved entry: its name, what tables print, and all its settings with defaults.
+
+    `where` is the recipe's file and line, for messages; it decides nothing.
+    """
+
+    name: str
+    label: str
+    settings: dict[str, Any]
+    where: str = field(default="", compare=False, repr=False)
+
+    @cached_property
+    def canonical(self) -> str:
+        """Return name and settings, without the label, as one text to compare and group by."""
+        return json.dumps([self.name, self.settings], sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run: everything that decides its numbers, and how it is shown.
+
+    Attributes:
+        adapter: the adapter's name.
+        dataset, model, method: resolved entries.
+        erm_epochs: first epochs of plain training.
+        train: how it is trained.
+        trial: from 0.
+        seed: of all its random streams.
+        fold, folds: which fold of how many is the test part; None without cross-validation.
+        paper: the published table to compare with; decides no number.
+    """
+
+    adapter: str
+    dataset: Choice
+    model: Choice
+    method: Choice
+    erm_epochs: int
+    train: Train
+    trial: int
+    seed: int
+    fold: int | None = None
+    folds: int | None = None
+    paper: str | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the cell's numbers: no labels, titles or file names."""
+        return {
+            "adapter": self.adapter,
+            **{
+                kind: {"name": choice.name, **choice.settings}
+                for kind, choice in self.choices().items()
+            },
+            "erm_epochs": self.erm_epochs,
+            "train": self.train.model_dump(mode="json", exclude={"checkpoint_seconds"}),
+            "seed": self.seed,
+            "fold": self.fold,
+            "folds": self.folds,
+        }
+
+    def choices(self) -> dict[str, Choice]:
+        """Return the three entries by kind."""
+        return {"dataset": self.dataset, "model": self.model, "method": self.method}
+
+    @cached_property
+    def key(self) -> str:
+        """Return 12 hexadecimal digits of the identity."""
+        canonical = json.dumps(self.identity(), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+    @cached_property
+    def readable(self) -> str:
+        """Return what of the folder's name can be read; cells of other settings may share it."""
+        fold = "" if self.fold is None else f"-fold{self.fold}"
+        names = "-".join(choice.name.replace(":", ".") for choice in self.choices().values())
+        return f"{names}-seed{self.seed}{fold}"
+
+    @cached_property
+    def folder(self) -> str:
+        """Return the name of the cell's folder: readable, and unique by the key."""
+        return f"{self.readable}-{self.key}"
+
+    @property
+    def title(self) -> str:
+        """Return one line for people."""
+        fold = "" if self.fold is None else f", fold {self.fold + 1} of {self.folds}"
+        labels = " / ".join(choice.label for choice in self.choices().values())
+        return f"{labels}, seed {self.seed}{fold}"
+
+    def trial_of_data(self) -> Trial:
+        """Return the repetition that the data is split for."""
+        return Trial(self.seed, self.fold, self.folds)
+
+    def record(self) -> dict[str, Any]:
+        """Return everything, as plain values."""
+        plain = {**asdict(self), "train": self.train.model_dump(mode="json"), "key": self.key}
+        for kind in self.choices():
+            del plain[kind]["where"]
+        return plain
+
+
+Locate = Callable[[Place], str]
+
+
+def cells_of(recipe: Recipe, locate: Locate = str) -> list[Cell]:
+    """Return a recipe's cells, in the order in which they run; a repeated cell counts once.
+
+    Args:
+        recipe: as it was read.
+        locate: says where in the file a path stands, for messages that come later.
+
+    Raises:
+        SettingError: an unknown name or setting, or one label for two things, with its path.
+    """
+    cells: dict[str, Cell] = {}
+    shown: dict[object, str] = {}
+    for number, part in enumerate(recipe.parts):
+        prefix: Place = ("parts", number)
+        try:
+            found = _cells_of_part(part, prefix, locate)
+        except SettingError as error:
+            raise SettingError(str(error), (*prefix, *error.path)) from error
+        for cell in found:
+            first = cells.setdefault(cell.key, cell)
+            if first.title != cell.title or shown.setdefault(cell.title, cell.key) != cell.key:
+                raise _same_label(first, cell, prefix)
+    return list(cells.values())
+
+
+def _same_label(first: Cell, cell: Cell, prefix: Place) -> SettingError:
+    if first.key == cell.key and first.title != cell.title:
+        said = f"{first.title!r} and {cell.title!r} are one and the same cell under two labels;"
+        return SettingError(f"{said} remove one of them", (*prefix, "methods"))
+    said = f"two different cells are both shown as {cell.title!r} and would be averaged;"
+    return SettingError(
+        f"{said} give each entry a label of its own, e.g. {{name: mixup, label: mixup 0.1}}",
+        (*prefix, "methods"),
+    )
+
+
+def _cells_of_part(part: Matrix, prefix: Place, locate_in_file: Locate) -> list[Cell]:
+    def locate(path: Place) -> str:
+        return locate_in_file((*prefix, *path))
+
+    try:
+        adapter = door.load_adapter(part.adapter)
+    except SettingError as error:
+        raise SettingError(str(error), ("adapter",)) from error
+    datasets = _choices(
+        "datasets",
+        part.datasets,
+        lambda name: door.pick("dataset", adapter.datasets, name).load,
+        locate,
+    )
+    models = _choices(
+        "models", part.models, lambda name: door.pick("model", adapter.models, name), locate
+    )
+    methods = _choices("methods", part.methods, door.load_objective, locate)
+    folds: Sequence[int | None] = [None] if part.folds is None else range(part.folds)
+    matrix = itertools.product(
+        datasets, models, range(part.trials), folds, zip(part.methods, methods, strict=True)
+    )
+    return [
+        Cell(
+            adapter=part.adapter,
+            dataset=dataset,
+            model=model,
+            method=method,
+            erm_epochs=entry.erm_epochs,
+            train=part.train,
+            trial=trial,
+            seed=part.seed + trial,
+            fold=fold,
+            folds=part.folds,
+            paper=part.paper,
+        )
+        for dataset, model, trial, fold, (entry, method) in matrix
+    ]
+
+
+def _choices(
+    kind: str,
+    entries: Sequence[Entry],
+    factory_of: Callable[[str], Callable[..., Any]],
+    locate: Locate,
+) -> list[Choice]:
+    """Return the entries with their settings checked and completed."""
+    choices = []
+    for index, entry in enumerate(entries):
+        own = [key for key in type(entry).model_fields if key != "name"]
+        try:
+            settings = door.check_settings(factory_of(entry.name), entry.settings, own)
+        except SettingError as error:
+            message = f"{kind.removesuffix('s')} {entry.name!r}: {error}"
+            raise SettingError(message, (kind, index, *error.path)) from error
+        choices.append(Choice(entry.name, entry.shown, settings, locate((kind, index))))
+    return choices

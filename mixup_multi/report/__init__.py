@@ -1,0 +1,1 @@
+"""Tables of results, with the published values beside ours."""

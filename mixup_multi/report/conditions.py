@@ -1,0 +1,131 @@
+"""Under what conditions: the tables of settings, of time and memory, and of environments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mixup_multi.report.collect import FinishedCell, column_settings, row_settings
+from mixup_multi.report.group import Group, Row
+from mixup_multi.report.sheet import Entry, Sheet, count, spread, words
+from mixup_multi.report.statistics import deviation
+
+MEMORY = ("peak_memory_bytes", "peak_memory")
+
+
+def cost_sheet(group: Group) -> Sheet:
+    """Return time, size and, where it was recorded, memory."""
+    return Sheet(
+        name=f"{group.name}-cost",
+        title="Time and memory",
+        caption="Seconds of training a cell (mean ± sample standard deviation, with evaluations"
+        " inside), seconds an epoch, parameters of the model, and peak memory where it was"
+        " recorded. Times on a shared machine tell little of each other.",
+        headings=(
+            *("Data set", "Model", "Method", "n", "Seconds a cell", "Seconds an epoch"),
+            *("Parameters", "Peak memory MiB", "Device"),
+        ),
+        rows=tuple(_cost_row(row, method, cells) for row, method, cells in group.places()),
+    )
+
+
+def _cost_row(row: tuple[str, str], method: str, cells: list[FinishedCell]) -> tuple[Entry, ...]:
+    seconds = [float(cell.result["seconds"]) for cell in cells]
+    epochs = [cell.result["seconds"] / max(cell.result.get("epochs", 1), 1) for cell in cells]
+    devices = sorted({str(cell.environment.get("device_name", "unknown")) for cell in cells})
+    return (
+        *words(*row, method),
+        count(len(cells)),
+        Entry(spread(float(np.mean(seconds)), deviation(seconds)), float(np.mean(seconds))),
+        Entry(f"{np.mean(epochs):.3f}", float(np.mean(epochs))),
+        count(cells[0].result.get("parameters")),
+        _memory(cells),
+        Entry(", ".join(devices)),
+    )
+
+
+def _memory(cells: list[FinishedCell]) -> Entry:
+    said = [cell.result[key] for cell in cells for key in MEMORY if cell.result.get(key)]
+    if not said:
+        return Entry("not recorded")
+    peak = max(said) / 2**20
+    return Entry(f"{peak:,.0f}", peak)
+
+
+def settings_sheet(group: Group) -> Sheet:
+    """Return what each row of the tables was run with, common settings once below."""
+    firsts = {cell.row: row_settings(cell) for cell in reversed(group.cells)}
+    common = _common(list(firsts.values()))
+    return Sheet(
+        name=f"{group.name}-settings",
+        title="Settings",
+        caption="Seeds, folds and what else differs between rows; what all share stands below.",
+        headings=("Data set", "Model", "Seeds", "Folds", "Settings of this row"),
+        rows=tuple(
+            (
+                *words(*row, _seeds(group, row)),
+                Entry(str(firsts[row]["folds"] or "-")),
+                Entry(_listed(firsts[row], leave=common) or "-"),
+            )
+            for row in group.rows
+        ),
+        notes=(f"All rows: {_listed(common)}.",),
+    )
+
+
+def methods_sheet(group: Group) -> Sheet:
+    """Return the settings of every method, and where it had them."""
+    kinds: dict[tuple[str, str], dict[str, None]] = {}
+    for row, method, cells in group.places():
+        kinds.setdefault((method, _listed(column_settings(cells[0]))), {})[row[0]] = None
+    return Sheet(
+        name=f"{group.name}-methods",
+        title="Methods",
+        caption="What each method was run with, defaults included.",
+        headings=("Method", "Settings", "Data sets"),
+        rows=tuple(words(*kind, ", ".join(sets)) for kind, sets in kinds.items()),
+    )
+
+
+def _seeds(group: Group, row: Row) -> str:
+    seeds = {cell.record["seed"] for cell in group.cells if cell.row == row}
+    return ", ".join(map(str, sorted(seeds)))
+
+
+def _common(settings: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    first = settings[0]
+    return {k: v for k, v in first.items() if all(k in one and one[k] == v for one in settings)}
+
+
+def _listed(settings: Mapping[str, Any], leave: Mapping[str, Any] | None = None) -> str:
+    shown = {
+        key: value
+        for key, value in settings.items()
+        if value not in (None, []) and key not in (leave or {}) and key != "folds"
+    }
+    return ", ".join(f"{key}={value}" for key, value in shown.items())
+
+
+def environment_sheet(cells: Sequence[FinishedCell]) -> Sheet:
+    """Return the versions and machines that cells were made with."""
+    kinds: dict[tuple[str, ...], int] = {}
+    for cell in cells:
+        place = cell.environment
+        packages = place.get("packages", {}).items()
+        kind = (
+            str(place.get("commit")),
+            f"{place.get('device')}: {place.get('device_name')}",
+            f"{place.get('cpu_count')}, of them used {place.get('torch_threads')}",
+            f"{place.get('platform')}, Python {place.get('python')}",
+            ", ".join(f"{name} {version}" for name, version in packages),
+        )
+        kinds[kind] = kinds.get(kind, 0) + 1
+    return Sheet(
+        name="environments",
+        title="Environments",
+        caption="Versions and machines, with the number of cells made there.",
+        headings=("Cells", "Commit", "Device", "CPU cores", "Platform", "Packages"),
+        rows=tuple((count(n), *words(*kind)) for kind, n in kinds.items()),
+    )

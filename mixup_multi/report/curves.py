@@ -1,0 +1,60 @@
+"""Learning curves: what was recorded after every epoch, over the trials of a method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixup_multi.report.collect import FinishedCell
+from mixup_multi.report.group import Group, Row
+from mixup_multi.report.statistics import deviation
+
+WATCHED = {
+    "train_loss": "training loss",
+    "train_error": "training error %",
+    "validation_error": "validation error %",
+    "test_error": "test error %",
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One quantity of one method: `means` and sample deviations (0 for one cell) at `epochs`."""
+
+    method: str
+    quantity: str
+    epochs: tuple[int, ...]
+    means: tuple[float, ...]
+    spreads: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+def curves(group: Group, row: Row) -> list[Curve]:
+    """Return the curves of a row, by quantity and method."""
+    return [
+        curve
+        for quantity in WATCHED
+        for method in group.methods
+        if (curve := _curve(group.at(row, method), method, quantity)) is not None
+    ]
+
+
+def _curve(cells: Sequence[FinishedCell], method: str, quantity: str) -> Curve | None:
+    at: dict[int, list[float]] = {}
+    for cell in cells:
+        for record in cell.history:
+            if isinstance(value := record.get(quantity), int | float) and np.isfinite(value):
+                at.setdefault(int(record.get("epoch", 0)), []).append(float(value))
+    if not at:
+        return None
+    epochs = tuple(sorted(at))
+    return Curve(
+        method=method,
+        quantity=quantity,
+        epochs=epochs,
+        means=tuple(float(np.mean(at[epoch])) for epoch in epochs),
+        spreads=tuple(deviation(at[epoch]) or 0.0 for epoch in epochs),
+        counts=tuple(len(at[epoch]) for epoch in epochs),
+    )

@@ -1,0 +1,227 @@
+"""Is the difference real: the tables of paired tests, of ranks across data sets, and of power."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mixup_multi.report.group import Group, Paired, Row
+from mixup_multi.report.sheet import Entry, Sheet, count, interval, points, probability, words
+from mixup_multi.report.statistics import (
+    Ranking,
+    deviation_interval,
+    holm,
+    nemenyi,
+    paired_t,
+    probability_better,
+    ranking,
+    signed_rank_probabilities,
+    t_interval,
+    trials_needed,
+    wilcoxon,
+)
+
+EQUIVALENCE = 0.1  # percentage points of error that no reader would choose a method by
+
+
+def paired_sheet(group: Group) -> Sheet | None:
+    """Return every two methods' seed-paired difference on every row, tested."""
+    pairs = [p for first, second in group.method_pairs() for p in group.pairs(first, second)]
+    if not pairs:
+        return None
+    tests = [paired_t(pair.differences) for pair in pairs]
+    adjusted = holm(tests)
+    return Sheet(
+        name=f"{group.name}-paired",
+        title="Paired differences",
+        caption="Error of the first method minus that of the second in the same trial (equal"
+        " seed, fold and data), in percentage points: below zero the first is better. n pairs,"
+        " mean with its 95 % interval, sample standard deviation s; p of the paired t test, the"
+        f" same after Holm's correction for all {sum(t is not None for t in tests)} tests of this"
+        " table, p of the exact Wilcoxon signed-rank test; and the probability that the first is"
+        " better on this data set (Bayesian correlated t test; a mean below zero).",
+        headings=(
+            *("Data set", "Model", "First - second", "n", "Mean", "95 % interval", "s"),
+            *("p (t)", "p (t, Holm)", "p (Wilcoxon)", "P(first better)"),
+        ),
+        rows=tuple(
+            _paired_row(pair, p, q) for pair, p, q in zip(pairs, tests, adjusted, strict=True)
+        ),
+        notes=_paired_notes(pairs),
+    )
+
+
+def _paired_row(pair: Paired, p: float | None, adjusted: float | None) -> tuple[Entry, ...]:
+    return (
+        *words(*pair.row, f"{pair.first} - {pair.second}"),
+        count(len(pair.differences)),
+        points(pair.mean, signed=True),
+        interval(t_interval(pair.differences), signed=True),
+        points(pair.deviation),
+        probability(p),
+        probability(adjusted),
+        probability(wilcoxon(pair.differences)),
+        probability(probability_better(pair.differences, pair.correlation)),
+    )
+
+
+def _paired_notes(pairs: Sequence[Paired]) -> tuple[str, ...]:
+    fewest = min(len(pair.differences) for pair in pairs)
+    notes = []
+    if fewest < 10:
+        notes.append(
+            f"n is small: with n = {fewest} pairs the Wilcoxon test cannot give a p below"
+            f" {min(1.0, 2 / 2**fewest):.4g}, and the t test rests on the differences being"
+            " normal, which so few cannot show."
+        )
+    if any(pair.correlation > 0 for pair in pairs):
+        notes.append(
+            "Trials or folds of these data sets have splits of their own that share training rows."
+            " The t and Wilcoxon tests take them as independent and so find too much; P(first"
+            " better) corrects for it with r = test rows / all rows (Nadeau and Bengio 2003)."
+        )
+    if any(pair.deviation is not None and pair.deviation < 1e-12 for pair in pairs):
+        notes.append(
+            "A dash stands where all differences are equal: there is no spread to test by."
+        )
+    return tuple(notes)
+
+
+def complete_rows(group: Group) -> list[Row]:
+    """Return the rows that have every method: only those can be ranked."""
+    return [
+        row
+        for row in group.rows
+        if all((*row, method) in group.table.cells for method in group.methods)
+    ]
+
+
+def rank_methods(group: Group) -> Ranking | None:
+    """Return the ranking of methods over complete rows, by mean error."""
+    cells = group.table.cells
+    rows = complete_rows(group)
+    return ranking([[cells[*row, method].mean for method in group.methods] for row in rows])
+
+
+def across_sheet(group: Group) -> Sheet | None:
+    """Return every two methods compared across data sets; None for fewer than two of either."""
+    found = rank_methods(group)
+    rows = [
+        _across_row(group, first, second, found)
+        for first, second in group.method_pairs()
+        if len(group.pairs(first, second)) > 1
+    ]
+    if not rows:
+        return None
+    return Sheet(
+        name=f"{group.name}-across",
+        title="Across data sets",
+        caption="Two methods over all rows that have both. Wins, ties and losses of the first by"
+        " mean error; the difference of mean ranks and its p by Nemenyi's test; and the"
+        " probabilities that the first is better by more than"
+        f" {EQUIVALENCE} points on a data set like these, within {EQUIVALENCE} points, or worse"
+        " (Bayesian signed-rank test on mean paired differences, prior weight 0.5 at zero, 20,000"
+        " draws).",
+        headings=(
+            *("First - second", "Rows", "Wins / ties / losses", "Rank difference"),
+            *("p (Nemenyi)", "P(better)", "P(equal)", "P(worse)"),
+        ),
+        rows=tuple(rows),
+        notes=_across_notes(group, found),
+    )
+
+
+def _across_row(group: Group, first: str, second: str, found: Ranking | None) -> tuple[Entry, ...]:
+    means = [pair.mean for pair in group.pairs(first, second)]
+    signs = [int(np.sign(round(mean, 9))) for mean in means]
+    wins, losses = signs.count(-1), signs.count(1)
+    gap, p = None, None
+    if found is not None:
+        ranks = dict(zip(group.methods, found.ranks, strict=True))
+        gap = ranks[first] - ranks[second]
+        p = nemenyi(gap, len(found.ranks), found.blocks)
+    return (
+        Entry(f"{first} - {second}"),
+        count(len(means)),
+        Entry(f"{wins} / {signs.count(0)} / {losses}", wins - losses),
+        points(gap, signed=True),
+        probability(p),
+        *map(probability, signed_rank_probabilities(means, EQUIVALENCE) or (None,) * 3),
+    )
+
+
+def _across_notes(group: Group, found: Ranking | None) -> tuple[str, ...]:
+    notes = [_friedman(found)]
+    ranked = complete_rows(group)
+    if left := [row for row in group.rows if row not in ranked]:
+        names = ", ".join(" / ".join(row) for row in left)
+        notes.append(f"Not ranked, since a method is missing: {names}.")
+    if len({row[0] for row in group.rows}) < len(group.rows):
+        notes.append(
+            "Rows that share a data set are not independent; the tests across rows take them so."
+        )
+    return tuple(notes)
+
+
+def _friedman(found: Ranking | None) -> str:
+    if found is None:
+        return "No Friedman test: it needs three methods on two data sets, not all tied."
+    k = len(found.ranks)
+    said = (
+        f"Friedman over {found.blocks} rows and {k} methods: chi-squared {found.chi2:.2f}"
+        f" (p {probability(found.p_chi2).text}), Iman and Davenport's F {found.f:.2f}"
+        f" (p {probability(found.p_f).text}). Nemenyi's critical difference of mean ranks at 0.05"
+        f" is {found.critical:.2f}."
+    )
+    few = " So few rows make the chi-squared an approximation only." if found.blocks < 10 else ""
+    return said + few
+
+
+def power_sheet(group: Group) -> Sheet | None:
+    """Return how many trials would be needed to see the published differences."""
+    rows = [
+        row
+        for first, second in group.method_pairs()
+        for pair in group.pairs(first, second)
+        if (row := _power_row(group, pair)) is not None
+    ]
+    if not rows:
+        return None
+    return Sheet(
+        name=f"{group.name}-power",
+        title="Power: trials needed",
+        caption="Trials (pairs) that a two-sided paired t test at 0.05 needs to see a difference as"
+        " large as the published one with 80 % power, given the standard deviation s of our"
+        " paired differences; and the same for the limits of the 95 % interval of s, which is"
+        " wide for few pairs.",
+        headings=(
+            *("Data set", "Model", "First - second", "Published difference", "Our s", "Our n"),
+            *("Trials needed", "at the limits of s"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _power_row(group: Group, pair: Paired) -> tuple[Entry, ...] | None:
+    ours = group.published_at(pair.row, pair.first)
+    theirs = group.published_at(pair.row, pair.second)
+    if ours is None or theirs is None:
+        return None
+    difference, spread = ours.value - theirs.value, pair.deviation
+    needed = None if spread is None else trials_needed(difference, spread)
+    return (
+        *words(*pair.row, f"{pair.first} - {pair.second}"),
+        points(difference, signed=True),
+        points(spread),
+        count(len(pair.differences)),
+        count(needed),
+        Entry(_limits(difference, spread, len(pair.differences))),
+    )
+
+
+def _limits(difference: float, spread: float | None, n: int) -> str:
+    if spread is None or spread < 1e-12:
+        return "-"
+    needed = [trials_needed(difference, limit) for limit in deviation_interval(spread, n)]
+    return " to ".join("over 1,000,000" if n is None else f"{n:,}" for n in needed)

@@ -1,0 +1,183 @@
+"""The cells that stand in one table: those that name the same published table, or none."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from mixup_multi.errors import OutputError
+from mixup_multi.report.collect import FinishedCell
+from mixup_multi.report.measure import Measured, measure
+from mixup_multi.report.paper import Published, published, published_labels
+from mixup_multi.report.statistics import deviation
+from mixup_multi.report.tables import ErrorTable, Finished, error_table
+
+Row = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two methods on the same trials of a row.
+
+    Attributes:
+        row: data set and model.
+        first, second: the methods.
+        differences: error of the first minus that of the second, a trial (or fold) each.
+        correlation: of the differences, from training rows that trials share; 0 for a fixed split.
+    """
+
+    row: Row
+    first: str
+    second: str
+    differences: tuple[float, ...]
+    correlation: float
+
+    @property
+    def mean(self) -> float:
+        """Return the mean difference in percentage points."""
+        return sum(self.differences) / len(self.differences)
+
+    @property
+    def deviation(self) -> float | None:
+        """Return the sample standard deviation of the differences."""
+        return deviation(self.differences)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Finished cells of one table, with what was measured from their logits.
+
+    Attributes:
+        paper: the published table's name, or None.
+        cells: in the order of rows and methods.
+        measured: by the cell's key; a cell whose logits tell nothing is absent.
+        unmeasured: why, by the cell's key.
+    """
+
+    paper: str | None
+    cells: tuple[FinishedCell, ...]
+    measured: Mapping[str, Measured]
+    unmeasured: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """Return a name that can stand in file names."""
+        return self.paper or "results"
+
+    @cached_property
+    def table(self) -> ErrorTable:
+        """Return our errors by row and method; published values are looked up elsewhere."""
+        return error_table(
+            Finished(cell.dataset, cell.model, cell.method, cell.error) for cell in self.cells
+        )
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Return data sets and models, in order."""
+        return self.table.rows
+
+    @cached_property
+    def methods(self) -> tuple[str, ...]:
+        """Return the methods, in order."""
+        return tuple(sorted(self.table.methods, key=self._method_order))
+
+    def _method_order(self, method: str) -> tuple[int, str]:
+        cell = next(cell for cell in self.cells if cell.method == method)
+        return _order(cell, "method", self.paper), method.casefold()
+
+    @cached_property
+    def _places(self) -> dict[tuple[Row, str], list[FinishedCell]]:
+        places: dict[tuple[Row, str], list[FinishedCell]] = {}
+        for cell in self.cells:
+            places.setdefault((cell.row, cell.method), []).append(cell)
+        return places
+
+    def at(self, row: Row, method: str) -> list[FinishedCell]:
+        """Return the cells of one place of the table, in order of seed and fold."""
+        return self._places.get((row, method), [])
+
+    def places(self) -> Iterator[tuple[Row, str, list[FinishedCell]]]:
+        """Yield the places that hold cells."""
+        for row, method in itertools.product(self.rows, self.methods):
+            if cells := self.at(row, method):
+                yield row, method, cells
+
+    def measured_at(self, row: Row, method: str) -> list[Measured]:
+        """Return what the logits of a place's cells tell."""
+        keys = [cell.record["key"] for cell in self.at(row, method)]
+        return [self.measured[key] for key in keys if key in self.measured]
+
+    def published_at(self, row: Row, method: str) -> Published | None:
+        """Return the published value of a place, found by the recipe's own labels."""
+        cells = self.at(row, method)
+        if self.paper is None or not cells:
+            return None
+        return published(self.paper, *(cells[0].label(k) for k in ("dataset", "model", "method")))
+
+    def method_pairs(self) -> list[tuple[str, str]]:
+        """Return the pairs of methods, the later one first: MixupE - Mixup, MixupE - ERM, ..."""
+        return [(b, a) for a, b in itertools.combinations(self.methods, 2)]
+
+    def pairs(self, first: str, second: str) -> list[Paired]:
+        """Return two methods' differences on every row that has both."""
+        return [pair for row in self.rows if (pair := self.pair(row, first, second)) is not None]
+
+    def pair(self, row: Row, first: str, second: str) -> Paired | None:
+        """Return two methods' differences over the trials that both have; None without any."""
+        ours = {cell.pair_key: cell for cell in self.at(row, first)}
+        theirs = {cell.pair_key: cell for cell in self.at(row, second)}
+        shared = [key for key in ours if key in theirs]
+        if not shared:
+            return None
+        differences = tuple(ours[key].error - theirs[key].error for key in shared)
+        return Paired(row, first, second, differences, self._correlation(row))
+
+    def _correlation(self, row: Row) -> float:
+        """Return the share of rows that are tested on, where the test part differs by trial."""
+        cells = [cell for cell in self.cells if cell.row == row]
+        keys = {m.test_key for c in cells if (m := self.measured.get(c.record["key"]))}
+        if len(keys) == 1 and all(cell.record["key"] in self.measured for cell in cells):
+            return 0.0
+        test, train = cells[0].result["test_rows"], cells[0].result["train_rows"]
+        return float(test / (test + train))
+
+
+def groups(cells: Sequence[FinishedCell]) -> list[Group]:
+    """Return one group for each published table that cells name, and one for the others."""
+    names = sorted({cell.paper for cell in cells}, key=lambda name: (name is None, name or ""))
+    return [_group(name, [cell for cell in cells if cell.paper == name]) for name in names]
+
+
+def _group(paper: str | None, cells: Sequence[FinishedCell]) -> Group:
+    measured: dict[str, Measured] = {}
+    unmeasured: dict[str, str] = {}
+    for cell in cells:
+        try:
+            measured[cell.record["key"]] = measure(cell.folder)
+        except OutputError as error:
+            unmeasured[cell.record["key"]] = str(error)
+    ordered = sorted(cells, key=lambda cell: _cell_order(cell, paper))
+    return Group(paper, tuple(ordered), measured, unmeasured)
+
+
+def _cell_order(cell: FinishedCell, paper: str | None) -> tuple[object, ...]:
+    record = cell.record
+    return (
+        _order(cell, "dataset", paper),
+        cell.dataset.casefold(),
+        _order(cell, "model", paper),
+        cell.model.casefold(),
+        _order(cell, "method", paper),
+        cell.method.casefold(),
+        record["seed"],
+        -1 if record["fold"] is None else record["fold"],
+    )
+
+
+def _order(cell: FinishedCell, kind: str, paper: str | None) -> int:
+    """Return the place of a label in the published table; those that it lacks come last."""
+    known = published_labels(paper, kind) if paper is not None else ()
+    label = cell.label(kind).casefold()
+    return known.index(label) if label in known else len(known)

@@ -1,0 +1,240 @@
+"""What a reader has to know before any number: said at the top of the report, never left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mixup_multi.report.collect import Collected, FinishedCell
+from mixup_multi.report.group import Group, Row
+from mixup_multi.report.paper import published_entries, tables
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A remark: a `problem` (something is wrong or absent) or a `condition` to know."""
+
+    kind: str
+    text: str
+    details: tuple[str, ...] = ()
+
+
+def remarks(collected: Collected, groups: Sequence[Group], *, paper: bool) -> list[Remark]:
+    """Return all remarks, problems first."""
+    found = [
+        *_unfinished(collected),
+        *_gaps(groups),
+        *_unpaired(groups),
+        *_told_apart(collected),
+        *_stale(collected),
+        *_unmeasured(groups),
+        *_notes(collected.finished),
+        *_selection(collected.finished),
+        *(remark for group in groups for remark in _paper_conditions(group, paper=paper)),
+        *_environments(collected.finished),
+    ]
+    return sorted(found, key=lambda remark: remark.kind != "problem")
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def _unfinished(collected: Collected) -> Iterator[Remark]:
+    said = {
+        "failed": "failed and {are} not in any table",
+        "running": "{are} still running and not in any table",
+        "unfinished": "did not finish and {are} not in any table",
+        "damaged": "cannot be read and {are} not in any table",
+    }
+    for kind, text in said.items():
+        cells = [cell for cell in collected.unfinished if cell.kind == kind]
+        if cells:
+            text = text.format(are="is" if len(cells) == 1 else "are")
+            details = tuple(f"{cell.title}: {cell.why}" for cell in cells)
+            yield Remark("problem", f"{_counted(len(cells), 'cell')} {text}.", details)
+    if not collected.finished:
+        yield Remark("problem", "No cell has finished: there is nothing to report yet.")
+    if not collected.unfinished:
+        yield Remark(
+            "condition",
+            f"All {_counted(len(collected.finished), 'cell')} of this folder finished. Cells that"
+            " were never started leave no folder and show only where other methods of the same"
+            " trial ran.",
+        )
+
+
+def _gaps(groups: Iterable[Group]) -> Iterator[Remark]:
+    """Name trials that some methods of a row have and others lack."""
+    details: list[str] = []
+    for group in groups:
+        for row in group.rows:
+            details += _gaps_of_row(group, row)
+    if details:
+        text = "Methods of a row do not have the same trials; the tables average what there is."
+        yield Remark("problem", text, tuple(details))
+
+
+def _gaps_of_row(group: Group, row: Row) -> Iterator[str]:
+    trials = {
+        m: {(c.record["seed"], c.record["fold"]) for c in group.at(row, m)} for m in group.methods
+    }
+    every = set().union(*trials.values())
+    for method, own in trials.items():
+        if lacking := len(every - own):
+            have = f"{len(own)} of {len(every)} trials"
+            yield f"{' / '.join(row)} / {method}: {have}, {lacking} missing"
+
+
+def _unpaired(groups: Iterable[Group]) -> Iterator[Remark]:
+    """Name rows whose methods saw different data in one trial."""
+    keys: dict[tuple[Row, Any, Any], set[str]] = {}
+    for group in groups:
+        for cell in group.cells:
+            trial = (cell.row, cell.record["seed"], cell.record["fold"])
+            keys.setdefault(trial, set()).add(str(cell.result["data_key"]))
+    mixed = {" / ".join(row): None for (row, _, _), seen in keys.items() if len(seen) > 1}
+    if mixed:
+        text = "Methods saw different data in one trial (it changed between runs); such cells are"
+        yield Remark("problem", f"{text} not paired.", tuple(mixed))
+
+
+def _told_apart(collected: Collected) -> Iterator[Remark]:
+    if collected.told_apart:
+        yield Remark(
+            "problem",
+            "Cells with equal labels differ in their settings; they are not averaged, and what"
+            " differs is added to their labels.",
+            collected.told_apart,
+        )
+
+
+def _stale(collected: Collected) -> Iterator[Remark]:
+    if collected.stale:
+        text = f"{_counted(len(collected.stale), 'cell')} of older data or settings"
+        yield Remark("condition", f"{text} lie aside, in no table.", collected.stale)
+
+
+def _unmeasured(groups: Iterable[Group]) -> Iterator[Remark]:
+    about: dict[str, dict[str, None]] = {}
+    for group in groups:
+        for cell in group.cells:
+            if why := group.unmeasured.get(cell.record["key"]):
+                about.setdefault(why, {})[f"{cell.dataset} / {cell.method}"] = None
+    if about:
+        yield Remark(
+            "problem",
+            "Calibration and confusion lack some cells, whose stored logits do not give them.",
+            tuple(f"{', '.join(places)}: {why}" for why, places in about.items()),
+        )
+
+
+def _notes(cells: Sequence[FinishedCell]) -> Iterator[Remark]:
+    about: dict[str, dict[str, None]] = {}
+    for cell in cells:
+        for note in cell.result["notes"]:
+            about.setdefault(str(note), {})[cell.dataset] = None
+    if about:
+        details = tuple(f"{', '.join(sets)}: {note}" for note, sets in about.items())
+        yield Remark("condition", "What the data sets say of themselves.", details)
+
+
+def _selection(cells: Sequence[FinishedCell]) -> Iterator[Remark]:
+    if not cells:
+        return
+    rules = sorted({str(cell.result["selection"]) for cell in cells})
+    text = f"Selection: {'; '.join(rules)}."
+    tracked = sorted({cell.dataset for cell in cells if cell.record["train"]["track_test"]})
+    if tracked:
+        text += f" The test error was recorded while training (track_test) on {', '.join(tracked)}"
+        chosen = any("test" in rule for rule in rules)
+        text += ", and selected on." if chosen else ", and nothing was selected on it."
+    yield Remark("condition", text)
+
+
+def _paper_conditions(group: Group, *, paper: bool) -> Iterator[Remark]:
+    if group.paper is None:
+        return
+    if group.paper not in tables():
+        text = f"Cells name the published table {group.paper!r}, which this version does not have."
+        yield Remark("problem", text)
+        return
+    details = list(_differing_conditions(group))
+    if lacking := _not_run(group):
+        details.append(f"published, but not run here: {lacking}")
+    yield Remark(
+        "condition",
+        f"Other conditions than those of the published table {group.paper}; what a paper does not"
+        " state (see the notes below the reproduction) cannot be compared and may differ too."
+        + ("" if paper else " The published values themselves: mixup-multi report --paper."),
+        tuple(details),
+    )
+
+
+def _differing_conditions(group: Group) -> Iterator[str]:
+    said: dict[str, list[tuple[str, str]]] = {}
+    for row, method, cells in group.places():
+        for text in _conditions_of(group, row, method, cells):
+            said.setdefault(text, []).append((row[0], method))
+    for text, places in said.items():
+        yield f"{text}: {_by_dataset(places)}"
+
+
+def _conditions_of(
+    group: Group, row: Row, method: str, cells: Sequence[FinishedCell]
+) -> Iterator[str]:
+    published = group.published_at(row, method)
+    if published is None:
+        yield "no published value"
+        return
+    digits = "".join(letter for letter in published.trials if letter.isdigit())
+    if not digits:
+        yield f"published trials are {published.trials or 'not stated'}, here {len(cells)}"
+    elif int(digits) != len(cells):
+        yield f"published over {published.trials}, here {len(cells)}"
+    if published.metric != "test error (%)":
+        rule = cells[0].result["selection"]
+        yield f"published is the {published.metric}, ours is the test error of the {rule}"
+    yield from sorted({str(note) for cell in cells for note in cell.result["notes"]})
+
+
+def _not_run(group: Group) -> str:
+    ran = {
+        (cell.label("dataset").casefold(), cell.label("method").casefold()) for cell in group.cells
+    }
+    return _by_dataset(
+        (dataset, method)
+        for dataset, _, method in published_entries(group.paper or "")
+        if (dataset.casefold(), method.casefold()) not in ran
+    )
+
+
+def _by_dataset(places: Iterable[tuple[str, str]]) -> str:
+    """Return "Iris, CMC (ERM, Mixup); Letter (ERM)": data sets with the same methods together."""
+    methods: dict[str, dict[str, None]] = {}
+    for dataset, method in places:
+        methods.setdefault(dataset, {})[method] = None
+    alike: dict[str, list[str]] = {}
+    for dataset, own in methods.items():
+        alike.setdefault(", ".join(own), []).append(dataset)
+    return "; ".join(f"{', '.join(sets)} ({own})" for own, sets in alike.items())
+
+
+def _environments(cells: Sequence[FinishedCell]) -> Iterator[Remark]:
+    for key, what in (("commit", "commits"), ("device_name", "devices"), ("python", "Pythons")):
+        values = sorted({str(cell.environment.get(key)) for cell in cells})
+        if len(values) > 1:
+            yield Remark("condition", f"Cells were made with several {what}: {', '.join(values)}.")
+    packages = sorted(
+        {
+            f"{name} {version}"
+            for cell in cells
+            for name, version in cell.environment.get("packages", {}).items()
+            if any(o.environment.get("packages", {}).get(name) != version for o in cells)
+        }
+    )
+    if packages:
+        yield Remark("condition", f"Cells were made with several versions: {', '.join(packages)}.")
+    if any(str(cell.environment.get("commit", "")).endswith("+changes") for cell in cells):
+        yield Remark("condition", "Some cells ran from a source tree with uncommitted changes.")

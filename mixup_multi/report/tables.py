@@ -1,0 +1,116 @@
+"""From finished cells to the table that the papers print: error by data set and method."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mixup_multi.report.paper import Published, published
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What the report needs of a finished cell; labels are as tables print them."""
+
+    dataset: str
+    model: str
+    method: str
+    test_error: float
+    paper: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A row and column of the table.
+
+    Attributes:
+        mean: of the test error over trials and folds, in percent.
+        std: sample standard deviation in percentage points; None for a single value.
+        n: how many cells.
+        paper: the published value, if there is one.
+    """
+
+    mean: float
+    std: float | None
+    n: int
+    paper: Published | None
+
+    @property
+    def error(self) -> float | None:
+        """Return the standard error of the mean; None for a single value."""
+        return None if self.std is None else self.std / math.sqrt(self.n)
+
+    def __str__(self) -> str:
+        spread = "" if self.std is None else f" ± {self.std:.2f}"
+        return f"{self.mean:.2f}{spread}"
+
+
+@dataclass(frozen=True)
+class ErrorTable:
+    """Rows are (data set, model), columns are methods, in the order of the recipe."""
+
+    rows: tuple[tuple[str, str], ...]
+    methods: tuple[str, ...]
+    cells: Mapping[tuple[str, str, str], Summary]
+    notes: tuple[str, ...]
+
+    def published_notes(self) -> tuple[str, ...]:
+        """Return each distinct caveat of the published values that stand in the table, once."""
+        papers = [summary.paper for summary in self.cells.values() if summary.paper is not None]
+        said = dict.fromkeys(f"published {p.metric}, n: {p.trials}; {p.note}" for p in papers)
+        return tuple(said)
+
+    def best(self, row: tuple[str, str]) -> str | None:
+        """Return the method with the lowest mean error of a row."""
+        found = {m: self.cells[*row, m].mean for m in self.methods if (*row, m) in self.cells}
+        return min(found, key=found.__getitem__) if len(found) > 1 else None
+
+    def near(self, row: tuple[str, str]) -> set[str]:
+        """Return the other methods whose mean is within one standard error of the best's."""
+        best = self.best(row)
+        if best is None or (error := self.cells[*row, best].error) is None:
+            return set()
+        limit = self.cells[*row, best].mean + error
+        others = [m for m in self.methods if m != best and (*row, m) in self.cells]
+        return {method for method in others if self.cells[*row, method].mean <= limit}
+
+
+def error_table(finished: Iterable[Finished]) -> ErrorTable:
+    """Group finished cells over trials and folds."""
+    groups: dict[tuple[str, str, str], list[Finished]] = {}
+    for cell in finished:
+        groups.setdefault((cell.dataset, cell.model, cell.method), []).append(cell)
+    summaries = {key: _summary(cells) for key, cells in groups.items()}
+    return ErrorTable(
+        rows=tuple(dict.fromkeys((dataset, model) for dataset, model, _ in groups)),
+        methods=tuple(dict.fromkeys(method for *_, method in groups)),
+        cells=summaries,
+        notes=_notes(groups),
+    )
+
+
+def _summary(cells: Sequence[Finished]) -> Summary:
+    errors = [cell.test_error for cell in cells]
+    first = cells[0]
+    paper = None
+    if first.paper is not None:
+        paper = published(first.paper, first.dataset, first.model, first.method)
+    return Summary(
+        mean=statistics.fmean(errors),
+        std=statistics.stdev(errors) if len(errors) > 1 else None,
+        n=len(errors),
+        paper=paper,
+    )
+
+
+def _notes(groups: Mapping[tuple[str, str, str], Sequence[Finished]]) -> tuple[str, ...]:
+    """Return each distinct note once, with the data sets that it speaks of."""
+    about: dict[str, dict[str, None]] = {}
+    for (dataset, _, _), cells in groups.items():
+        for cell in cells:
+            for note in cell.notes:
+                about.setdefault(note, {})[dataset] = None
+    return tuple(f"{', '.join(datasets)}: {note}" for note, datasets in about.items())

@@ -1,0 +1,101 @@
+"""The shipped recipes on real data, for a few epochs: they learn, and mark what is not whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def run(recipe: str, data: Path, out: Path, *changes: str) -> dict[str, list[dict[str, Any]]]:
+    """Run a recipe and return the results by method, each with its history."""
+    arguments = [recipe, "--data", str(data), "--out", str(out)]
+    for change in changes:
+        arguments += ["--set", change]
+    done = subprocess.run(
+        [sys.executable, "-m", "mixup_multi", "run", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(out.glob("cells/*/result.json")):
+        cell = json.loads((path.parent / "cell.json").read_text())
+        lines = (path.parent / "metrics.jsonl").read_text().splitlines()
+        result = {**json.loads(path.read_text()), "history": list(map(json.loads, lines))}
+        found.setdefault(cell["method"]["label"], []).append({**result, "said": done.stdout})
+    return found
+
+
+def learns(results: dict[str, list[dict[str, Any]]], majority_error: float) -> None:
+    """Every method's training error falls below its start and below the majority class's."""
+    assert len(results) >= 3
+    for method, cells in results.items():
+        for cell in cells:
+            first, last = cell["history"][0], cell["history"][-1]
+            assert last["train_loss"] < first["train_loss"], method
+            assert cell["train_error"] < majority_error, method
+            assert cell["test_error"] < majority_error, method
+
+
+def test_speech_recordings(real_speech: Path, tmp_path: Path) -> None:
+    ten = "{name: speech_commands_v2, words: ten, label: Google Speech Commands (Warden 2018)}"
+    found = run(
+        "speech_lenet", real_speech, tmp_path, "trials=1", "train.epochs=4", "train.batch_size=50",
+        f"datasets=[{ten}]", "models=[{name: lenet, label: LeNet, width: 0.25}]",
+        "methods=[erm, {name: mixup, alpha: 0.2}, {name: mixupe, alpha: 0.2}]",
+    )  # fmt: skip
+    learns(found, majority_error=90)
+    cell = found["erm"][0]
+    assert cell["classes"] == 10
+    assert "2,757 of 105,829" in " ".join(cell["notes"])
+    assert "2,757 of 105,829" in cell["said"]
+
+
+def test_an_openml_table(real_openml: Path, tmp_path: Path) -> None:
+    found = run(
+        "tabular_uci", real_openml, tmp_path, "trials=2", "train.epochs=5",
+        "parts=[{datasets: [{name: cmc, label: CMC}]}]",
+    )  # fmt: skip
+    learns(found, majority_error=57)
+    assert "paper 45.42" in found["MixupE"][0]["said"]
+    assert len({cell["data_key"] for cells in found.values() for cell in cells}) == 1
+
+
+def test_mutag(real_graphs: Path, tmp_path: Path) -> None:
+    found = run(
+        "graph_tu", real_graphs, tmp_path, "train.epochs=15", "train.steps_per_epoch=20",
+        "parts=[{folds: 2, datasets: [{name: mutag, label: MUTAG}],"
+        " models: [{name: gin, label: GIN, hidden: 16}]}]",
+    )  # fmt: skip
+    learns(found, majority_error=33.5)
+    for cells in found.values():
+        assert [cell["test_rows"] for cell in cells] == [94, 94]
+        assert all("test_error" in record for cell in cells for record in cell["history"])
+
+
+def test_cifar10_rows(real_cifar10: Path, tmp_path: Path) -> None:
+    found = run(
+        "image_cifar10_first_rows", real_cifar10, tmp_path, "train.epochs=2",
+        "models=[{name: small_cnn, width: 16}]",
+    )  # fmt: skip
+    learns(found, majority_error=89)
+    cell = found["ERM"][0]
+    assert (cell["train_rows"], cell["test_rows"]) == (8068, 1017)
+    assert cell["data"] == "cifar10 (partial)"
+    assert "not CIFAR-10 results" in cell["said"]
+
+
+def test_a_shortened_release_is_refused_unless_asked_for(
+    real_cifar10: Path, tmp_path: Path
+) -> None:
+    whole = "datasets=[{name: cifar10, folder: cifar10-first-rows}]"
+    with pytest.raises(AssertionError, match="partial: true"):
+        run("image_cifar10_first_rows", real_cifar10, tmp_path, whole)

@@ -1,0 +1,90 @@
+"""`mixup-multi plan`, `index` and the options of `run` that they tell of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from mixup_multi.cli.app import app
+from mixup_multi.errors import OutputError
+
+RECIPE = """\
+title: states
+adapter: tabular
+datasets: [sklearn_iris]
+models: [{name: mlp, widths: [8]}]
+train: {epochs: 2, batch_size: 32, optimizer: sgd}
+parts:
+  - {methods: [{name: erm, label: Diverging}], train: {lr: 1.0e+30}}
+  - {methods: [erm, mixup], train: {lr: 0.01}}
+"""
+
+
+def invoke(*arguments: object) -> Result:
+    wide = {"COLUMNS": "200", "TERM": "dumb"}
+    return CliRunner().invoke(app, list(map(str, arguments)), env=wide, catch_exceptions=False)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    (tmp_path / "states.yaml").write_text(RECIPE)
+    return tmp_path / "states.yaml"
+
+
+def test_plan_prints_cells_states_and_the_time_left(recipe: Path, tmp_path: Path) -> None:
+    plan = ("plan", recipe, "--out", tmp_path / "out")
+    before = invoke(*plan).output
+    assert "3 cells of unknown cost" in before
+    assert not (tmp_path / "out").exists()  # nothing is written
+    assert invoke("run", recipe, "--out", tmp_path / "out").exit_code == 2
+    lines = invoke(*plan).output.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["failed", "done", "done"]
+    assert "the loss is" in lines[0]
+    assert "2 done, 1 failed" in lines[3]
+    assert len(lines) == 4
+    more = invoke(*plan, "--set", "trials=2").output
+    assert "of training left in one process" in more
+    assert "of the same data set, model and method" in more
+
+
+def test_plan_as_json_holds_the_same(recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    invoke("run", recipe, "--out", out)
+    said = json.loads(invoke("plan", recipe, "--out", out, "--set", "trials=2", "--json").output)
+    assert said["counts"] == {"done": 2, "running": 0, "failed": 1, "stale": 0, "to do": 3}
+    assert len(said["cells"]) == 6
+    left = [cell["seconds_left"] for cell in said["cells"] if cell["state"] == "to do"]
+    assert all(seconds > 0 for seconds in left)
+    assert said["seconds_left"] == pytest.approx(sum(left))
+    assert said["cells_of_unknown_cost"] == 0
+
+
+def test_a_failed_cell_is_repeated_only_when_asked(recipe: Path, tmp_path: Path) -> None:
+    run = ("run", recipe, "--out", tmp_path / "out")
+    assert "failed earlier" not in invoke(*run).output
+    again = invoke(*run)
+    assert again.exit_code == 2
+    assert "failed earlier" in again.output
+    assert "--retry failed" in again.output
+    retried = invoke(*run, "--retry", "failed")
+    assert retried.exit_code == 2
+    assert "failed earlier" not in retried.output
+
+
+def test_index_is_rebuilt_and_what_is_no_output_folder_is_refused(
+    recipe: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    invoke("run", recipe, "--out", out)
+    assert "2 done, 1 failed" in invoke("index", out).output
+    (out / "index.sqlite").unlink()
+    with pytest.raises(OutputError, match="--rebuild"):
+        invoke("index", out)
+    assert "3 cells" in invoke("index", out, "--rebuild").output
+    assert "2 done, 1 failed" in invoke("index", out).output
+    with pytest.raises(OutputError, match="not an output folder"):
+        invoke("index", tmp_path, "--rebuild")

@@ -1,0 +1,170 @@
+"""What every installed adapter, embedded data set and model keeps; the list is the entry points'.
+
+The embedded data sets stand for the others here: each loader's own tests hold it to real files.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mixup_multi import door
+from mixup_multi.engine.source import Data, Dataset, Trial
+from mixup_multi.errors import PointError
+from mixup_multi.points import HasPoints
+from mixup_multi.tree import leaves
+
+ADAPTERS = door.names(door.ADAPTERS)
+
+
+def _embedded() -> Iterator[tuple[str, str]]:
+    for adapter in ADAPTERS:
+        for name, dataset in door.load_adapter(adapter).datasets.items():
+            if dataset.fetch is None and not dataset.size:
+                yield adapter, name
+
+
+def _models() -> Iterator[tuple[str, str]]:
+    for adapter in ADAPTERS:
+        yield from ((adapter, name) for name in door.load_adapter(adapter).models)
+
+
+EMBEDDED = list(_embedded())
+
+
+@cache
+def load(adapter: str, name: str, seed: int = 0) -> Data:
+    """Load a data set from a root that does not exist: embedded data needs none."""
+    factory = door.load_adapter(adapter).datasets[name].load
+    settings = door.check_settings(factory, {})
+    data: Data = door.build(factory, Path("nowhere"), Trial(seed), settings=settings)
+    return data
+
+
+def tensors(inputs: Any) -> list[torch.Tensor]:
+    """Return the tensors of a tree, or the fields of a modality's own dataclass."""
+    try:
+        return list(leaves(inputs))
+    except TypeError:
+        values = [getattr(inputs, field.name) for field in dataclasses.fields(inputs)]
+        return [value for value in values if isinstance(value, torch.Tensor)]
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_an_adapter_describes_what_it_offers(adapter: str) -> None:
+    found = door.load_adapter(adapter)
+    assert found.models
+    assert (type(found).__doc__ or "").strip()
+    for name, dataset in found.datasets.items():
+        assert isinstance(dataset, Dataset)
+        assert dataset.summary, name
+        assert (dataset.fetch is None) or dataset.folder, name
+        door.settings_model(dataset.load)
+    for name, factory in found.models.items():
+        assert factory.__doc__, name
+        door.check_settings(factory, {})
+
+
+def test_every_adapter_has_an_embedded_data_set() -> None:
+    assert {adapter for adapter, _ in EMBEDDED} == set(ADAPTERS)
+
+
+@pytest.mark.parametrize(("adapter", "name"), EMBEDDED)
+def test_a_data_sets_parts_are_disjoint_and_their_targets_distributions(
+    adapter: str, name: str
+) -> None:
+    data = load(adapter, name)
+    parts = [part for part in (data.train, data.validation, data.test) if part is not None]
+    ids = [example for part in parts for example in part.ids]
+    assert len(set(ids)) == len(ids) == sum(len(part) for part in parts)
+    for part in parts:
+        batch = part.gather(torch.tensor([0, len(part) - 1, 0]))
+        assert batch.targets.shape == (3, len(data.classes))
+        torch.testing.assert_close(batch.targets.sum(1), torch.ones(3))
+        assert all(torch.isfinite(leaf).all() for leaf in tensors(batch.inputs))
+    trained_on = data.train.gather(torch.arange(len(data.train))).targets
+    assert (trained_on.sum(0) > 0).all()
+
+
+@pytest.mark.parametrize(("adapter", "name"), EMBEDDED)
+def test_equal_seeds_load_and_gather_equal_bits(adapter: str, name: str) -> None:
+    load.cache_clear()
+    first = load(adapter, name)
+    load.cache_clear()
+    second = load(adapter, name)
+    assert first.key == second.key
+    assert list(first.train.ids) == list(second.train.ids)
+    index = torch.tensor([5, 0, 3])
+    for seed in (None, 0):
+        a, b = (
+            data.train.gather(index, None if seed is None else torch.Generator().manual_seed(seed))
+            for data in (first, second)
+        )
+        assert all(map(torch.equal, tensors(a.inputs), tensors(b.inputs)))
+        assert torch.equal(a.targets, b.targets)
+
+
+@pytest.mark.parametrize(("adapter", "name"), EMBEDDED)
+def test_gathering_leaves_the_stored_examples_alone(adapter: str, name: str) -> None:
+    data = load(adapter, name)
+    index = torch.arange(4)
+    before = [leaf.clone() for leaf in tensors(data.train.gather(index).inputs)]
+    for leaf in tensors(data.train.gather(index, torch.Generator().manual_seed(1)).inputs):
+        leaf.zero_()
+    assert all(map(torch.equal, before, tensors(data.train.gather(index).inputs)))
+
+
+@pytest.mark.parametrize(("adapter", "name"), list(_models()))
+def test_a_model_keeps_the_contract_of_points(adapter: str, name: str) -> None:
+    data = load(*next(item for item in EMBEDDED if item[0] == adapter))
+    torch.manual_seed(0)
+    factory = door.load_adapter(adapter).models[name]
+    model = door.build(factory, data, settings=door.check_settings(factory, {})).eval()
+    assert isinstance(model, HasPoints)
+    assert model.points
+    inputs = data.train.gather(torch.arange(3)).inputs
+    with torch.no_grad():
+        plain = model(inputs)
+        assert plain.shape == (3, len(data.classes))
+        reached: list[str] = []
+
+        def passing(point: str, flow: Any) -> Any:
+            reached.append(point)
+            return flow
+
+        edits = {point: partial(passing, point) for point in model.points}
+        assert torch.equal(model(inputs, edits=edits), plain)
+    assert sorted(reached) == sorted(model.points)
+    with pytest.raises(PointError, match="does not offer"):
+        model(inputs, edits={"nowhere": lambda flow: flow})
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+@pytest.mark.parametrize("method", door.names(door.OBJECTIVES))
+def test_every_method_trains_on_every_modality(adapter: str, method: str) -> None:
+    data = load(*next(item for item in EMBEDDED if item[0] == adapter))
+    smallest = {"images": "small_cnn", "speech": "lenet"}
+    factory = door.load_adapter(adapter).models[
+        smallest.get(adapter, next(iter(door.load_adapter(adapter).models)))
+    ]
+    torch.manual_seed(0)
+    model = door.build(factory, data, settings=door.check_settings(factory, {}))
+    objective = door.build_objective(
+        {"name": method, **door.check_settings(door.load(door.OBJECTIVES, method), {})}
+    ).fit(data.train)
+    batch = data.train.gather(torch.arange(6))
+    if method == "cutmix" and adapter not in ("images", "speech"):
+        with pytest.raises(PointError, match=r"expected a tensor \(n, c, h, w\)"):
+            objective(model, batch, torch.Generator().manual_seed(0))
+        return
+    terms = objective(model, batch, torch.Generator().manual_seed(0))
+    terms.total.backward()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert gradients
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)

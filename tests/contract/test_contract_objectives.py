@@ -1,0 +1,245 @@
+"""What every registered objective keeps, ours and a stranger's; the list is the entry points'."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from importlib.metadata import entry_points
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mixup_multi import door
+from mixup_multi.batch import Batch, as_targets
+from mixup_multi.errors import PointError
+from mixup_multi.mix import Cut
+from mixup_multi.objectives import ERM, Draw, MixupE, Objective, Vicinal
+from mixup_multi.points import Staged
+from mixup_multi.streams import stream
+
+NAMES = sorted({point.name for point in entry_points(group="mixup_multi.objectives")})
+SIZES = (1, 2, 7)
+CLASSES = 3
+every_objective = pytest.mark.parametrize("name", NAMES)
+every_size = pytest.mark.parametrize("n", SIZES)
+
+
+def build(name: str, **settings) -> Objective:
+    """Return an objective the way a recipe does, fitted to a training part with mean zero."""
+    resolved = door.check_settings(door.load(door.OBJECTIVES, name), settings)
+    return door.build_objective({"name": name, **resolved}).fit(Zero())
+
+
+class Zero:
+    def mean(self) -> Tensor:
+        return torch.zeros(())
+
+
+def every_objective_with(setting: str):
+    factories = {name: door.load(door.OBJECTIVES, name) for name in NAMES}
+    takers = [n for n, made in factories.items() if setting in inspect.signature(made).parameters]
+    return pytest.mark.parametrize("name", takers)
+
+
+every_mixupe = pytest.mark.parametrize(
+    "name", [name for name in NAMES if isinstance(build(name), MixupE)]
+)
+
+
+OTHERS = {
+    "alpha": 0.3,
+    "eta": 0.3,
+    "form": "released_v1",
+    "threshold": 0.3,
+    "fused": True,
+    "points": "hidden",
+    "partner": "other_class",
+    "per": "row",
+    "loss": "sigmoid",
+    "inner": {"name": "cutmix"},
+}
+"""A value of each setting that is no objective's default."""
+
+
+def needs_images(method: Objective) -> bool:
+    inner = method.inner if isinstance(method, MixupE) else method
+    return isinstance(inner, Vicinal) and isinstance(inner.blend, Cut)
+
+
+def conv(outputs: int = CLASSES) -> nn.Module:
+    torch.manual_seed(0)
+    stages = {
+        "input": nn.Conv2d(2, 4, 3, padding=1),
+        "hidden": nn.Sequential(nn.ReLU(), nn.Conv2d(4, 4, 3)),
+        "head": nn.Sequential(nn.Tanh(), nn.Flatten(), nn.LazyLinear(outputs)),
+    }
+    net = Staged(stages, points=("input", "hidden"))
+    net(torch.zeros(1, 2, 6, 5))
+    return net
+
+
+def mlp(outputs: int = CLASSES) -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, outputs))
+
+
+def images(n: int) -> Batch:
+    return Batch(torch.randn(n, 2, 6, 5, generator=seeded(n)), targets(n))
+
+
+def rows(n: int) -> Batch:
+    return Batch(torch.randn(n, 4, generator=seeded(n)), targets(n))
+
+
+def targets(n: int) -> Tensor:
+    return as_targets(torch.arange(n) % CLASSES, CLASSES)
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def parts(draw: Draw) -> tuple:
+    return draw.mix.partner, draw.mix.own, torch.tensor(draw.where), draw.blend
+
+
+def same(first: Draw, second: Draw) -> bool:
+    pairs = zip(parts(first), parts(second), strict=True)
+    return all(a is b if a is None else torch.equal(a, b) for a, b in pairs)
+
+
+def gradients(total: Tensor, net: nn.Module) -> list[Tensor]:
+    parameters = list(net.parameters())
+    return list(torch.autograd.grad(total, parameters, retain_graph=True, materialize_grads=True))
+
+
+def test_the_papers_methods_are_registered():
+    assert {"erm", "mixup", "manifold_mixup", "cutmix", "mixupe", "mixupe_exact"} <= set(NAMES)
+    assert "mixupe_released" in NAMES
+
+
+@every_objective
+@every_size
+def test_a_draw_is_made_by_the_generator_alone(name, n):
+    method = build(name)
+    torch.manual_seed(0)
+    global_state = torch.get_rng_state()
+    first, second = (method.draw(targets(n), stream(1, "mix")) for _ in range(2))
+    assert same(first, second)
+    assert torch.equal(torch.get_rng_state(), global_state)
+    assert first.mix.partner.shape == (n,)
+    assert ((first.mix.partner >= 0) & (first.mix.partner < n)).all()
+    assert first.mix.own.shape in {(1,), (n,)}
+    assert first.mix.own.dtype == torch.float64
+    assert 0 <= first.where < 1
+
+
+@every_objective
+@every_size
+@pytest.mark.parametrize(("model", "batch"), [(conv, images), (mlp, rows)])
+def test_a_step_is_finite_pure_and_replayable(name, n, model, batch):
+    method, net, data = build(name), model(), batch(n)
+    if needs_images(method) and data.inputs.dim() != 4:
+        with pytest.raises(PointError, match="expected a tensor"):
+            method(net, data, stream(0, "mix"))
+        return
+    method.check(net)
+    settings, weights = repr(method), copy.deepcopy(net.state_dict())
+    inputs, labels = data.inputs.clone(), data.targets.clone()
+    draw = method.draw(data.targets, stream(0, "mix"))
+    kept = copy.deepcopy(draw)
+    global_state = torch.get_rng_state()
+    terms, again = method.loss(net, data, draw), method.loss(net, data, draw)
+
+    assert terms.total.shape == ()
+    assert terms.total.isfinite()
+    assert torch.equal(terms.total, again.total)
+    grads = gradients(terms.total, net)
+    assert all(g.isfinite().all() for g in grads)
+    assert any(g.abs().max() > 0 for g in grads)
+    assert 0 <= terms.means["error"] <= 1
+    for value in (*terms.means.values(), *terms.counts.values()):
+        assert value.shape == ()
+        assert value.isfinite()
+        assert not value.requires_grad
+
+    assert torch.equal(data.inputs, inputs)
+    assert torch.equal(data.targets, labels)
+    assert same(draw, kept)
+    assert repr(method) == settings
+    assert all(torch.equal(weights[key], value) for key, value in net.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), global_state)
+
+
+@every_objective
+def test_calling_is_drawing_and_evaluating(name):
+    method, net, data = build(name), conv(), images(7)
+    called = method(net, data, stream(3, "mix"))
+    drawn = method.loss(net, data, method.draw(data.targets, stream(3, "mix")))
+    assert torch.equal(called.total, drawn.total)
+
+
+@every_mixupe
+@every_size
+def test_a_rescaled_total_has_the_value_of_the_mixed_loss(name, n):
+    method = build(name)
+    terms = method(conv(), images(n), stream(0, "mix"))
+    torch.testing.assert_close(terms.total.detach(), terms.means["mixed_loss"])
+    assert {"regulariser", "etahat"} <= terms.means.keys()
+    assert terms.counts["etahat_clamped"] == 0
+
+
+@every_objective_with("alpha")
+def test_without_mixing_it_is_erm_bit_for_bit(name):
+    method, net, data = build(name, alpha=0.0), conv(), images(7)
+    plain = ERM()(net, data, stream(0, "mix"))
+    for seed in range(3):
+        terms = method(net, data, stream(seed, "mix"))
+        assert torch.equal(terms.total, plain.total)
+        assert torch.equal(terms.means["error"], plain.means["error"])
+        pairs = zip(gradients(terms.total, net), gradients(plain.total, net), strict=True)
+        assert all(torch.equal(*pair) for pair in pairs)
+
+
+@every_objective
+@every_size
+@pytest.mark.parametrize("labels", [1, 4])
+def test_a_sigmoid_loss_trains_binary_and_multi_label_targets(name, n, labels):
+    method, net = build(name, loss="sigmoid"), conv(labels)
+    data = Batch(images(n).inputs, (torch.rand(n, labels, generator=seeded(0)) > 0.5).float())
+    terms = method(net, data, stream(0, "mix"))
+    assert terms.total.isfinite()
+    assert 0 <= terms.means["error"] <= 1
+    assert any(g.abs().max() > 0 for g in gradients(terms.total, net))
+
+
+@every_objective_with("per")
+@pytest.mark.parametrize("per", ["batch", "row"])
+@pytest.mark.parametrize("partner", ["any", "other_class", "same_class"])
+def test_every_partner_and_both_kinds_of_share_train(name, per, partner):
+    method, net = build(name, per=per, partner=partner), conv()
+    for n in SIZES:
+        draw = method.draw(targets(n), stream(0, "mix"))
+        assert len(draw.mix.own) == (n if per == "row" else 1)
+        assert method.loss(net, images(n), draw).total.isfinite()
+
+
+@every_objective_with("points")
+def test_a_point_that_the_model_lacks_is_refused_before_training(name):
+    with pytest.raises(PointError, match=r"'hiden'.*did you mean 'hidden'"):
+        build(name, points="hiden").check(conv())
+    build(name, points=["hidden", "input"]).check(conv())
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        (name, setting)
+        for name in NAMES
+        for setting in inspect.signature(door.load(door.OBJECTIVES, name)).parameters
+    ],
+)
+def test_every_setting_reaches_the_method(name, setting):
+    assert build(name) == build(name)
+    assert build(name, **{setting: OTHERS[setting]}) != build(name)
