@@ -89,8 +89,7 @@ class Stack:
             {"params": views, "lr": train.lr, "weight_decay": train.weight_decay}
             for views, train in zip(self._views, first, strict=True)
         ]
-        fused = self.trained[0].device.type in ("cpu", "cuda")
-        optimizer = optimizer_of(groups, self._jobs[0].train, fused or None)
+        optimizer = optimizer_of(groups, self._jobs[0].train)
         for rows, views in zip(self._rows, self._views, strict=True):
             optimizers = [self._states[member].optimizer for member in _members(rows)]
             for place, view in enumerate(views):
