@@ -67,6 +67,11 @@ class Stack:
                 view.grad = None if gradient is None else _laid_out(gradient[run], view)
         self._optimizer.step()
 
+    def finite(self) -> Tensor:
+        """Return whether all of a member's weights are finite, `(M,)`."""
+        leaves = [leaf.detach().isfinite().flatten(1).all(1) for leaf in self.trained]
+        return torch.stack(leaves).all(0)
+
     @torch.no_grad()
     def write_back(self) -> None:
         """Copy weights, buffers and optimiser states into the members' states."""
