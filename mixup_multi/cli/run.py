@@ -31,6 +31,7 @@ class RunOptions:
         skip_missing: leave out cells whose data is missing.
         jobs: how many processes train.
         retry: run again what failed earlier.
+        cohorts: whether cells may train together.
     """
 
     data: Path
@@ -39,6 +40,7 @@ class RunOptions:
     skip_missing: bool = False
     jobs: int = 1
     retry: bool = False
+    cohorts: bool = True
 
 
 def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOptions) -> int:
@@ -57,6 +59,7 @@ def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOp
                 jobs=options.jobs,
                 skip_missing=options.skip_missing,
                 retry=options.retry,
+                cohorts=options.cohorts,
             )
     except KeyboardInterrupt:
         done = f"{len(watcher.results)} of {len(cells)} cells are done and kept in {out}"
