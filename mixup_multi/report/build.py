@@ -15,9 +15,10 @@ from mixup_multi.report.conditions import (
     methods_sheet,
     settings_sheet,
 )
-from mixup_multi.report.differences import across_sheet, paired_sheet, power_sheet
+from mixup_multi.report.differences import across_sheet, paired_sheet
 from mixup_multi.report.group import Group, groups
 from mixup_multi.report.pictures import Picture, rank_picture, row_pictures
+from mixup_multi.report.power import power_sheet
 from mixup_multi.report.recipes import Story, stories
 from mixup_multi.report.remarks import Remark, remarks
 from mixup_multi.report.results import (

@@ -156,9 +156,9 @@ def _reliability(ax: Axes, one: Reliability) -> None:
     share = one.count / one.count.sum()
     centres = (np.arange(BINS) + 0.5) / BINS
     correct = np.divide(one.correct, one.count, out=np.zeros(BINS), where=full)
-    ax.bar(centres[full], correct[full], width=0.9 / BINS, color=COLOURS[0])
+    ax.bar(centres[full], correct[full], width=0.9 / BINS, color=COLOURS[0], alpha=0.75)
     ax.bar(centres, share, width=0.3 / BINS, color=COLOURS[1])
-    ax.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--")
+    ax.plot([0, 1], [0, 1], color=INK, linewidth=1.2, linestyle="--")
     ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="share correct", aspect="equal")
 
 

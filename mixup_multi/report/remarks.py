@@ -10,6 +10,7 @@ from mixup_multi.report.collect import Collected, FinishedCell
 from mixup_multi.report.group import Group, Row
 from mixup_multi.report.paper import published_entries, tables
 from mixup_multi.report.recipes import by_place, never_begun, not_begun_at_all, unasked
+from mixup_multi.report.verdicts import verdicts
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ def remarks(collected: Collected, groups: Sequence[Group], *, paper: bool) -> li
         *_notes(collected.finished),
         *_selection(collected.finished),
         *(remark for group in groups for remark in _paper_conditions(group, paper=paper)),
+        *(Remark("condition", said) for group in groups for said in verdicts(group, paper=paper)),
         *_environments(collected.finished),
     ]
     return sorted(found, key=lambda remark: remark.kind != "problem")
