@@ -7,17 +7,14 @@ import csv
 import io
 import os
 import re
-import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from command_line import invoke
 
-from mixup_multi.cli import main
-from mixup_multi.cli.app import app
 from mixup_multi.report.build import build_report
 from mixup_multi.report.latex import latex
 from mixup_multi.report.markdown import markdown
@@ -177,18 +174,14 @@ def test_the_command_writes_four_files(new_folder: Callable[[str], Any]) -> None
     folder = new_folder("out")
     folder.add(folder.record("Iris", "ERM", 0), folder.result(10.0))
     folder.add(folder.record("Iris", "ERM", 1), None)
-    done = CliRunner().invoke(app, ["report", str(folder.path), "--paper"])
-    assert done.exit_code == 0, done.output
-    assert "problem 1 cell did not finish" in done.output
+    done = invoke("report", folder.path, "--paper")
+    assert done.code == 0, done.err
+    assert "problem 1 cell did not finish" in done.out
     names = {path.name for path in (folder.path / "report").iterdir()}
     assert names == {"report.md", "report.csv", "report.tex", "index.html"}
 
 
-def test_the_command_says_what_is_no_output_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["mixup-multi", "report", str(tmp_path)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert stopped.value.code == 2
-    assert "holds no cells" in capsys.readouterr().err
+def test_the_command_says_what_is_no_output_folder(tmp_path: Path) -> None:
+    done = invoke("report", tmp_path)
+    assert done.code == 2
+    assert "holds no cells" in done.err
