@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from any_recipe import VALID, damaged, written
@@ -50,6 +52,29 @@ def test_a_damaged_recipe_is_understood_or_explained(
 def test_a_damaged_recipe_is_run_or_explained(content: bytes, tmp_path: Path) -> None:
     said = asked("run", content, tmp_path)
     assert is_clean(said), said
+
+
+@pytest.mark.parametrize("command", ["plan", "show", "run"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"models": [{"name": "mlp", "widths": [10**13]}]},  # more than any memory
+        {"methods": [{"name": "mixup", "alpha": math.nan}]},
+        {"methods": [{"name": "mixupe", "eta": 1e40}]},
+        {"title": "\u202e\u0000💥", "notes": ["\x1b[31m", "[/]"]},
+        {"trials": 10**12},
+        {"folds": 10**9},
+    ],
+)
+def test_the_worst_is_understood_or_explained(
+    command: str, change: dict[str, Any], tmp_path: Path
+) -> None:
+    lists = {"datasets": ["sklearn_iris"], "models": ["mlp"], "methods": ["erm"]}
+    content = {"title": "t", "adapter": "tabular", **lists, **change}
+    said = asked(command, written(content), tmp_path)
+    assert is_clean(said), said
+    if "trials" in change and command != "run":
+        assert "at most 1,000,000" in said.err
 
 
 @any_recipes(8)
