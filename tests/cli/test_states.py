@@ -81,3 +81,23 @@ def test_index_is_rebuilt_and_what_is_no_output_folder_is_refused(
     other = invoke("index", tmp_path, "--rebuild")
     assert other.code == 2
     assert "not an output folder" in other.err
+
+
+def test_what_was_asked_is_kept_without_the_machines_folders(recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for _ in range(2):
+        invoke("run", recipe, "--out", out, "--set", "train.epochs=1", "--data", tmp_path)
+    (path,) = (out / "recipes").iterdir()
+    kept = json.loads(path.read_text())
+    assert kept["command"] == "mixup-multi run states.yaml --set train.epochs=1"
+    assert kept["title"] == "states"
+    assert kept["text"] == RECIPE
+    assert len(kept["cells"]) == 3
+    invoke("run", recipe, "--out", out, "--retry", "failed", "--skip-missing")
+    commands = {json.loads(p.read_text())["command"] for p in (out / "recipes").iterdir()}
+    assert "mixup-multi run states.yaml --skip-missing --retry failed" in commands
+    report = invoke("report", out)
+    assert report.code == 0
+    text = (out / "report" / "report.md").read_text()
+    assert "mixup-multi run states.yaml --skip-missing --retry failed" in text
+    assert str(tmp_path) not in text
