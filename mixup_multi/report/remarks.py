@@ -70,8 +70,8 @@ def _never_run(collected: Collected) -> Iterator[Remark]:
     if absent := never_begun(collected):
         yield Remark(
             "problem",
-            f"{_counted(len(absent), 'planned cell')} never ran and stand in no table. (A plan that"
-            " was given up is forgotten when its file in the folder recipes is removed.)",
+            f"{_counted(len(absent), 'planned cell')} never ran, so that no table has them. (A plan"
+            " that was given up is forgotten when its file in the folder recipes is removed.)",
             by_place(absent.values()),
         )
     elif collected.recipes and not collected.unfinished:
