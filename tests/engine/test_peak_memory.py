@@ -37,7 +37,7 @@ def test_a_big_tensor_is_seen_and_forgotten(device: torch.device) -> None:
     with_it = _seen(device)
     assert with_it.bytes - before.bytes > 60 * MIB
     del big
-    assert _seen(device).bytes >= with_it.bytes
+    assert _seen(device).bytes > with_it.bytes - 4 * MIB  # the kernel counts pages in batches
     forget_peak(device)
     assert with_it.bytes - _seen(device).bytes > 50 * MIB
 
