@@ -44,6 +44,7 @@ class Retry(StrEnum):
 
 @app.command()
 def run(
+    context: typer.Context,
     recipes: Recipes,
     data: DataOption = None,
     out: OutOption = None,
@@ -69,11 +70,14 @@ def run(
       mixup-multi run quickstart --jobs 2
       mixup-multi run recipes/speech_vgg13.yaml --data ~/data --set train.epochs=3
     """
+    from mixup_multi.cli.command import given_command
     from mixup_multi.cli.plan import data_root
     from mixup_multi.cli.run import RunOptions, run_recipes
 
     options = RunOptions(
-        data_root(data), out, device, skip_missing, jobs, retry is not None, not no_cohort
+        *(data_root(data), out, device, skip_missing, jobs, retry is not None),
+        cohorts=not no_cohort,
+        command=given_command(context),
     )
     raise typer.Exit(run_recipes(recipes, set_ or [], options))
 

@@ -15,11 +15,12 @@ from mixup_multi.report.paper import tables
 
 @dataclass(frozen=True)
 class Planned:
-    """A recipe with its cells."""
+    """A recipe with its cells, and the `text` of its file."""
 
     name: str
     recipe: Recipe
     cells: tuple[Cell, ...]
+    text: str
 
 
 def plan(names: Sequence[str], assignments: Sequence[str]) -> list[Planned]:
@@ -36,7 +37,7 @@ def plan(names: Sequence[str], assignments: Sequence[str]) -> list[Planned]:
             cells = cells_of(recipe, document.where)
         except SettingError as error:
             raise document.error(error) from error
-        planned.append(Planned(document.path.stem, recipe, tuple(cells)))
+        planned.append(Planned(document.path.stem, recipe, tuple(cells), document.text))
     return planned
 
 

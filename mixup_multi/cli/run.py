@@ -14,6 +14,7 @@ from mixup_multi.cli.progress import TerminalWatcher
 from mixup_multi.cli.table import print_tables
 from mixup_multi.engine.memory import pick_device
 from mixup_multi.errors import WriteError
+from mixup_multi.grid.recipes import keep_recipe
 from mixup_multi.grid.run import run_cells
 from mixup_multi.grid.shelf import Site
 from mixup_multi.recipe.expand import Cell
@@ -32,6 +33,7 @@ class RunOptions:
         jobs: how many processes train.
         retry: run again what failed earlier.
         cohorts: whether cells may train together.
+        command: as it was given, for reports.
     """
 
     data: Path
@@ -41,6 +43,7 @@ class RunOptions:
     jobs: int = 1
     retry: bool = False
     cohorts: bool = True
+    command: str = ""
 
 
 def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOptions) -> int:
@@ -48,6 +51,8 @@ def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOp
     planned = plan(names, assignments)
     cells = distinct_cells(planned)
     out = output_folder(options.out, planned)
+    for item in planned:
+        keep_recipe(out, item.name, item.recipe, item.cells, options.command, item.text)
     console = Console()
     watcher = TerminalWatcher(console, cells)
     try:

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from mixup_multi.cli.plan import Planned, plan
 from mixup_multi.engine.order import epoch_batches
-from mixup_multi.errors import MissingDataError
+from mixup_multi.engine.source import Data
+from mixup_multi.errors import MissingDataError, MixupMultiError
 from mixup_multi.grid.shelf import Shelf, Site, build_model
 from mixup_multi.recipe.expand import Cell
 
@@ -69,5 +70,14 @@ def _cost(cell: Cell, shelf: Shelf) -> tuple[str, str, str]:
         return "no data", "-", "-"
     rows = len(data.train)
     steps = len(epoch_batches(rows, cell.train, torch.Generator())) * cell.train.epochs
-    parameters = sum(p.numel() for p in build_model(cell, data).parameters())
-    return f"{rows:,}", f"{steps:,}", f"{parameters:,}"
+    return f"{rows:,}", f"{steps:,}", _parameters(cell, data)
+
+
+def _parameters(cell: Cell, data: Data) -> str:
+    """Return how many parameters the model has; `run` records why one cannot be built."""
+    try:
+        return f"{sum(p.numel() for p in build_model(cell, data).parameters()):,}"
+    except MixupMultiError:
+        raise
+    except Exception as error:  # out of memory, or a stranger's model
+        return f"none: {type(error).__name__}"

@@ -27,7 +27,7 @@ def print_tables(console: Console, recipe: Recipe, finished: Iterable[Finished])
     for row in table.rows:
         best = table.best(row)
         errors = [
-            _cell(table, row, method, bold=method == best, counted=len(counts) > 1)
+            _cell(table, row, method, bold=method in best, counted=len(counts) > 1)
             for method in table.methods
         ]
         grid.add_row(*map(escape, row), *errors)

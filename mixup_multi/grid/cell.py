@@ -9,12 +9,13 @@ from typing import Any
 
 from mixup_multi.engine import loop
 from mixup_multi.engine.cohort import start_cohort, train_cohort
-from mixup_multi.engine.evaluate import Outputs, outputs_of
-from mixup_multi.engine.source import Data, Source
+from mixup_multi.engine.peak_memory import forget_peak
+from mixup_multi.engine.source import Data
 from mixup_multi.engine.state import State
 from mixup_multi.errors import DivergedError
 from mixup_multi.grid.cohorts import Begun
 from mixup_multi.grid.environment import environment
+from mixup_multi.grid.measure import measure
 from mixup_multi.grid.shelf import Site, build_model, build_objective
 from mixup_multi.grid.store import CellFolder
 from mixup_multi.grid.watcher import Listener
@@ -45,6 +46,7 @@ def run_alone(task: Task, listener: Listener) -> dict[str, Any]:
     """
     _prepare(task, _together_so_far(task.folder))
     listener.cell_starts(task.cell)
+    forget_peak(task.job.device)
     state = loop.start(task.job)
     task.folder.write_metrics(state.history)
     loop.run(task.job, state, partial(_tell, task, listener))
@@ -65,6 +67,7 @@ def run_together(
         Each cell as it ends, with its result, or why it has failed.
     """
     jobs = {name: task.job for name, task in tasks.items()}
+    forget_peak(next(iter(jobs.values())).device)
     states = start_cohort(jobs, cohort.checkpoint)
     for name, state in states.items():
         _prepare(tasks[name], len(cohort.members))
@@ -109,7 +112,7 @@ def _finish(task: Task, state: State) -> dict[str, Any]:
 
 
 def _complete(task: Task, state: State) -> dict[str, Any]:
-    result = _measure(task.job, state, task.folder)
+    result = measure(task.job, state, task.folder)
     task.folder.write_json("result", result)
     task.folder.tidy()
     return result
@@ -128,31 +131,3 @@ def job_of(cell: Cell, data: Data, site: Site, folder: CellFolder) -> loop.Job:
         erm_epochs=cell.erm_epochs,
         checkpoint=folder.checkpoint,
     )
-
-
-def _measure(job: loop.Job, state: State, folder: CellFolder) -> dict[str, Any]:
-    """Evaluate the trained model on every part, and keep what it says of test and validation."""
-
-    def outputs(source: Source) -> Outputs:
-        train = job.train
-        return outputs_of(
-            state.model, source, train.eval_batch_size, job.device, train.channels_last
-        )
-
-    parts = {"train": job.data.train, "validation": job.data.validation, "test": job.data.test}
-    said = {part: (outputs(source), source.ids) for part, source in parts.items() if source}
-    folder.write_outputs({part: kept for part, kept in said.items() if part != "train"})
-    result: dict[str, Any] = {"selection": "last epoch", "epochs": state.epoch}
-    for part, (output, _) in said.items():
-        result[f"{part}_error"] = output.error(job.loss_fn)
-        result[f"{part}_loss"] = output.loss(job.loss_fn)
-        result[f"{part}_rows"] = len(output.targets)
-    return {
-        **result,
-        "seconds": sum(record["seconds"] for record in state.history),
-        "parameters": sum(p.numel() for p in state.model.parameters()),
-        "data": job.data.name,
-        "data_key": job.data.key,
-        "classes": len(job.data.classes),
-        "notes": list(job.data.notes),
-    }

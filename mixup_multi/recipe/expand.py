@@ -17,6 +17,8 @@ from mixup_multi.errors import SettingError
 from mixup_multi.recipe.explain import Place
 from mixup_multi.recipe.schema import Entry, Matrix, Recipe
 
+MOST_CELLS = 1_000_000
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -176,6 +178,7 @@ def _cells_of_part(part: Matrix, prefix: Place, locate_in_file: Locate) -> list[
         "models", part.models, lambda name: door.pick("model", adapter.models, name), locate
     )
     methods = _choices("methods", part.methods, door.load_objective, locate)
+    _check_number(part)
     folds: Sequence[int | None] = [None] if part.folds is None else range(part.folds)
     matrix = itertools.product(
         datasets, models, range(part.trials), folds, zip(part.methods, methods, strict=True)
@@ -196,6 +199,18 @@ def _cells_of_part(part: Matrix, prefix: Place, locate_in_file: Locate) -> list[
         )
         for dataset, model, trial, fold, (entry, method) in matrix
     ]
+
+
+def _check_number(part: Matrix) -> None:
+    """Raise `SettingError` where lists, trials and folds multiply to more than any grid has."""
+    lists = len(part.datasets) * len(part.models) * len(part.methods)
+    number = lists * part.trials * (part.folds or 1)
+    if number > MOST_CELLS:
+        raise SettingError(
+            f"trials ({part.trials}) and folds ({part.folds or 'none'}) make {number} cells of"
+            f" these lists; expected at most {MOST_CELLS:,}",
+            ("trials" if part.trials > (part.folds or 1) else "folds",),
+        )
 
 
 def _choices(

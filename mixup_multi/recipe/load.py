@@ -68,7 +68,8 @@ class Document:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.content = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+            self.text = path.read_text(encoding="utf-8")
+            self.content = YAML(typ="rt").load(self.text)
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = f":{mark.line + 1}" if mark is not None else ""

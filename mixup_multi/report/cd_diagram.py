@@ -43,10 +43,9 @@ def draw_diagram(figure: Figure, found: Ranking, methods: Sequence[str], ink: st
         end = 1 - 0.06 * k if left else k + 0.06 * k
         rank = found.ranks[method]
         ax.plot([rank, rank, end], [0, height, height], color=ink, linewidth=0.9)
-        name = f"{methods[method]}  {rank:.2f}"
-        ax.text(
-            end, height, f"{name} " if left else f" {name}", ha="right" if left else "left",
-            va="center", color=ink,
+        ax.annotate(
+            f"{methods[method]}  {rank:.2f}", (end, height), xytext=(-4 if left else 4, 0),
+            textcoords="offset points", ha="right" if left else "left", va="center", color=ink,
         )  # fmt: skip
     ax.set_xlim(1 - 0.4 * k, k + 0.6 * k)
     ax.set_ylim(below - 0.4 * half - 0.1, 1.3)

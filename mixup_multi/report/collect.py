@@ -10,6 +10,7 @@ from typing import Any
 
 from mixup_multi.errors import OutputError
 from mixup_multi.grid.locks import Owner, running
+from mixup_multi.grid.recipes import KeptRecipe, kept_recipes
 from mixup_multi.grid.store import CellFolder
 
 Record = Mapping[str, Any]
@@ -67,6 +68,7 @@ class FinishedCell:
 class Unfinished:
     """A cell without a result: `kind` is failed, running, unfinished or damaged."""
 
+    key: str
     kind: str
     title: str
     why: str
@@ -74,13 +76,22 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class Collected:
-    """Everything that an output folder holds; `stale` names cells retired for older data."""
+    """Everything that an output folder holds.
+
+    Attributes:
+        told_apart: places whose equal labels had to be told apart.
+        stale: cells retired for older data.
+        recipes: that were run there.
+        damaged_recipes: their files that cannot be read.
+    """
 
     out: Path
     finished: tuple[FinishedCell, ...]
     unfinished: tuple[Unfinished, ...]
     told_apart: tuple[str, ...]
     stale: tuple[str, ...]
+    recipes: tuple[KeptRecipe, ...]
+    damaged_recipes: tuple[str, ...]
 
 
 def collect(out: Path) -> Collected:
@@ -100,12 +111,15 @@ def collect(out: Path) -> Collected:
     read = [_read(CellFolder(path), holders.get(path.name)) for path in folders]
     finished = [cell for cell in read if isinstance(cell, FinishedCell)]
     shown, told_apart = _tell_apart(finished)
+    recipes, damaged = kept_recipes(out)
     return Collected(
         out=out,
         finished=tuple(shown),
         unfinished=tuple(cell for cell in read if isinstance(cell, Unfinished)),
         told_apart=told_apart,
         stale=tuple(sorted(p.name for p in (out / "stale").glob("*") if _is_cell(p))),
+        recipes=tuple(recipes),
+        damaged_recipes=tuple(damaged),
     )
 
 
@@ -124,21 +138,36 @@ def _read(folder: CellFolder, holder: Owner | None) -> FinishedCell | Unfinished
         if result is not None:
             return _finished(folder, record, result)
     except OutputError as error:
-        return Unfinished("damaged", name, str(error))
+        return Unfinished(_key_in(name), "damaged", name, str(error))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        return Unfinished("damaged", name, f"cell.json or result.json lacks or garbles {error}")
+        return Unfinished(
+            _key_in(name), "damaged", name, f"cell.json or result.json lacks or garbles {error}"
+        )
     done = f"{folder.epochs()} of {record['train']['epochs']} epochs done"
     if holder is not None:
-        return Unfinished("running", title, f"{done}, by {holder}")
+        return Unfinished(record["key"], "running", title, f"{done}, by {holder}")
     if failure is not None:
-        return Unfinished("failed", title, str(failure.get("message", "no message was kept")))
-    return Unfinished("unfinished", title, f"{done} when it was stopped")
+        return Unfinished(
+            record["key"], "failed", title, str(failure.get("message", "no message was kept"))
+        )
+    return Unfinished(record["key"], "unfinished", title, f"{done} when it was stopped")
+
+
+def _key_in(name: str) -> str:
+    """Return the key that a folder's name ends with."""
+    return name.rpartition("-")[2]
 
 
 def _without_record(name: str, failure: Record | None) -> Unfinished:
     if failure is not None:
-        return Unfinished("failed", name, str(failure.get("message", "no message was kept")))
-    return Unfinished("unfinished", name, "it has no cell.json: stopped as it began")
+        return Unfinished(
+            _key_in(name), "failed", name, str(failure.get("message", "no message was kept"))
+        )
+    return Unfinished(_key_in(name), "unfinished", name, "it has no cell.json: stopped as it began")
+
+
+def _reason(failure: Record) -> str:
+    return str(failure.get("message", "no message was kept"))
 
 
 def _finished(folder: CellFolder, record: Record, result: Record) -> FinishedCell:

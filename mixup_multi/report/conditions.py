@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,22 +13,29 @@ from mixup_multi.report.group import Group, Row
 from mixup_multi.report.sheet import Entry, Sheet, count, spread, words
 from mixup_multi.report.statistics import deviation
 
-MEMORY = ("peak_memory_bytes", "peak_memory")
-
 
 def cost_sheet(group: Group) -> Sheet:
-    """Return time, size and, where it was recorded, memory."""
+    """Return time, size and, where the system told it, memory."""
+    counted = dict.fromkeys(
+        str(cell.result["peak_memory_of"]) for cell in group.cells if _peak(cell) is not None
+    )
     return Sheet(
         name=f"{group.name}-cost",
         title="Time and memory",
         caption="Seconds of training a cell (mean ± sample standard deviation, with evaluations"
-        " inside), seconds an epoch, parameters of the model, and peak memory where it was"
-        " recorded. Times on a shared machine tell little of each other.",
+        " inside), seconds an epoch, parameters of the model, and the highest peak of memory of"
+        " these cells. Times on a shared machine tell little of each other.",
         headings=(
             *("Data set", "Model", "Method", "n", "Seconds a cell", "Seconds an epoch"),
             *("Parameters", "Peak memory MiB", "Device"),
         ),
         rows=tuple(_cost_row(row, method, cells) for row, method, cells in group.places()),
+        notes=(
+            f"Memory is {'; or '.join(counted)}. It holds the data set too, and of a cell that was"
+            " interrupted it is that of the last stretch.",
+        )
+        if counted
+        else (),
     )
 
 
@@ -47,11 +55,16 @@ def _cost_row(row: tuple[str, str], method: str, cells: list[FinishedCell]) -> t
 
 
 def _memory(cells: list[FinishedCell]) -> Entry:
-    said = [cell.result[key] for cell in cells for key in MEMORY if cell.result.get(key)]
-    if not said:
+    peaks = [found for cell in cells if (found := _peak(cell)) is not None]
+    if not peaks:
         return Entry("not recorded")
-    peak = max(said) / 2**20
-    return Entry(f"{peak:,.0f}", peak)
+    return Entry(f"{max(peaks):,.0f}", max(peaks))
+
+
+def _peak(cell: FinishedCell) -> float | None:
+    """Return a cell's peak memory in MiB; None where it was not recorded."""
+    peak = cell.result.get("peak_memory_bytes")
+    return None if peak is None else float(peak) / 2**20
 
 
 def settings_sheet(group: Group) -> Sheet:
@@ -110,22 +123,34 @@ def _listed(settings: Mapping[str, Any], leave: Mapping[str, Any] | None = None)
 
 def environment_sheet(cells: Sequence[FinishedCell]) -> Sheet:
     """Return the versions and machines that cells were made with."""
-    kinds: dict[tuple[str, ...], int] = {}
-    for cell in cells:
-        place = cell.environment
-        packages = place.get("packages", {}).items()
-        kind = (
-            str(place.get("commit")),
-            f"{place.get('device')}: {place.get('device_name')}",
-            f"{place.get('cpu_count')}, of them used {place.get('torch_threads')}",
-            f"{place.get('platform')}, Python {place.get('python')}",
-            ", ".join(f"{name} {version}" for name, version in packages),
-        )
-        kinds[kind] = kinds.get(kind, 0) + 1
     return Sheet(
         name="environments",
         title="Environments",
         caption="Versions and machines, with the number of cells made there.",
         headings=("Cells", "Commit", "Device", "CPU cores", "Platform", "Packages"),
-        rows=tuple((count(n), *words(*kind)) for kind, n in kinds.items()),
+        rows=tuple((count(n), *words(*kind)) for kind, n in _environments(cells).items()),
+    )
+
+
+def made_with(cells: Sequence[FinishedCell]) -> tuple[str, ...]:
+    """Return the versions and machines in a line each, for the top of the report."""
+    return tuple(
+        f"{n:,} {'cell' if n == 1 else 'cells'} on {device} (CPU cores: {cores}); {platform};"
+        f" {packages}; commit {commit}"
+        for (commit, device, cores, platform, packages), n in _environments(cells).items()
+    )
+
+
+def _environments(cells: Sequence[FinishedCell]) -> Counter[tuple[str, ...]]:
+    return Counter(_environment(cell.environment) for cell in cells)
+
+
+def _environment(place: Mapping[str, Any]) -> tuple[str, ...]:
+    packages = place.get("packages", {}).items()
+    return (
+        str(place.get("commit")),
+        f"{place.get('device')}: {place.get('device_name')}",
+        f"{place.get('cpu_count')}, of them used {place.get('torch_threads')}",
+        f"{place.get('platform')}, Python {place.get('python')}",
+        ", ".join(f"{name} {version}" for name, version in packages),
     )

@@ -10,7 +10,6 @@ from mixup_multi.report.group import Group, Paired, Row
 from mixup_multi.report.sheet import Entry, Sheet, count, interval, points, probability, words
 from mixup_multi.report.statistics import (
     Ranking,
-    deviation_interval,
     holm,
     nemenyi,
     paired_t,
@@ -18,20 +17,20 @@ from mixup_multi.report.statistics import (
     ranking,
     signed_rank_probabilities,
     t_interval,
-    trials_needed,
     wilcoxon,
 )
 
+FEW_ROWS = 10
 EQUIVALENCE = 0.1  # percentage points of error that no reader would choose a method by
 
 
 def paired_sheet(group: Group) -> Sheet | None:
     """Return every two methods' seed-paired difference on every row, tested."""
-    pairs = [p for first, second in group.method_pairs() for p in group.pairs(first, second)]
+    pairs = all_pairs(group)
     if not pairs:
         return None
     tests = [paired_t(pair.differences) for pair in pairs]
-    adjusted = holm(tests)
+    adjusted = holm_adjusted(group)
     return Sheet(
         name=f"{group.name}-paired",
         title="Paired differences",
@@ -50,6 +49,16 @@ def paired_sheet(group: Group) -> Sheet | None:
         ),
         notes=_paired_notes(pairs),
     )
+
+
+def holm_adjusted(group: Group) -> list[float | None]:
+    """Return the p of every paired t test, corrected for all of them; None where there is none."""
+    return holm([paired_t(pair.differences) for pair in all_pairs(group)])
+
+
+def all_pairs(group: Group) -> list[Paired]:
+    """Return every two methods' differences on every row that has both."""
+    return [p for first, second in group.method_pairs() for p in group.pairs(first, second)]
 
 
 def _paired_row(pair: Paired, p: float | None, adjusted: float | None) -> tuple[Entry, ...]:
@@ -153,6 +162,11 @@ def _across_row(group: Group, first: str, second: str, found: Ranking | None) ->
 
 def _across_notes(group: Group, found: Ranking | None) -> tuple[str, ...]:
     notes = [_friedman(found)]
+    if len(group.rows) < FEW_ROWS:
+        notes.append(
+            "With so few rows the probabilities say what these rows are like and lean on the prior;"
+            " they say little of other data sets."
+        )
     ranked = complete_rows(group)
     if left := [row for row in group.rows if row not in ranked]:
         names = ", ".join(" / ".join(row) for row in left)
@@ -174,54 +188,9 @@ def _friedman(found: Ranking | None) -> str:
         f" (p {probability(found.p_f).text}). Nemenyi's critical difference of mean ranks at 0.05"
         f" is {found.critical:.2f}."
     )
-    few = " So few rows make the chi-squared an approximation only." if found.blocks < 10 else ""
+    few = (
+        " So few rows make the chi-squared an approximation only."
+        if found.blocks < FEW_ROWS
+        else ""
+    )
     return said + few
-
-
-def power_sheet(group: Group) -> Sheet | None:
-    """Return how many trials would be needed to see the published differences."""
-    rows = [
-        row
-        for first, second in group.method_pairs()
-        for pair in group.pairs(first, second)
-        if (row := _power_row(group, pair)) is not None
-    ]
-    if not rows:
-        return None
-    return Sheet(
-        name=f"{group.name}-power",
-        title="Power: trials needed",
-        caption="Trials (pairs) that a two-sided paired t test at 0.05 needs to see a difference as"
-        " large as the published one with 80 % power, given the standard deviation s of our"
-        " paired differences; and the same for the limits of the 95 % interval of s, which is"
-        " wide for few pairs.",
-        headings=(
-            *("Data set", "Model", "First - second", "Published difference", "Our s", "Our n"),
-            *("Trials needed", "at the limits of s"),
-        ),
-        rows=tuple(rows),
-    )
-
-
-def _power_row(group: Group, pair: Paired) -> tuple[Entry, ...] | None:
-    ours = group.published_at(pair.row, pair.first)
-    theirs = group.published_at(pair.row, pair.second)
-    if ours is None or theirs is None:
-        return None
-    difference, spread = ours.value - theirs.value, pair.deviation
-    needed = None if spread is None else trials_needed(difference, spread)
-    return (
-        *words(*pair.row, f"{pair.first} - {pair.second}"),
-        points(difference, signed=True),
-        points(spread),
-        count(len(pair.differences)),
-        count(needed),
-        Entry(_limits(difference, spread, len(pair.differences))),
-    )
-
-
-def _limits(difference: float, spread: float | None, n: int) -> str:
-    if spread is None or spread < 1e-12:
-        return "-"
-    needed = [trials_needed(difference, limit) for limit in deviation_interval(spread, n)]
-    return " to ".join("over 1,000,000" if n is None else f"{n:,}" for n in needed)

@@ -28,6 +28,7 @@ INK = "#010203"  # replaced by currentColor; no other colour is like it
 # since it has to be seen on white and on black.
 COLOURS = ("#2B8CCB", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8A8A8A")
 STYLES = ("-", "--", "-.", ":")
+NAMED_CLASSES, NAME_LETTERS = 12, 14  # of a confusion matrix: more would not be readable
 
 
 @contextmanager
@@ -88,7 +89,8 @@ def _size(n: int, across: int, side: float) -> tuple[float, float]:
 
 def short(label: str, most: int = 36) -> str:
     """Return a label that fits a figure: of a long one its start and its end, which tells apart."""
-    return label if len(label) <= most else f"{label[: most - 16]}…{label[-15:]}"
+    end = 3 * most // 7
+    return label if len(label) <= most else f"{label[: most - end - 1]}…{label[-end:]}"
 
 
 def method_style(methods: Sequence[str], method: str) -> dict[str, Any]:
@@ -154,42 +156,44 @@ def _reliability(ax: Axes, one: Reliability) -> None:
     share = one.count / one.count.sum()
     centres = (np.arange(BINS) + 0.5) / BINS
     correct = np.divide(one.correct, one.count, out=np.zeros(BINS), where=full)
-    ax.bar(centres[full], correct[full], width=0.9 / BINS, color=COLOURS[0])
+    ax.bar(centres[full], correct[full], width=0.9 / BINS, color=COLOURS[0], alpha=0.75)
     ax.bar(centres, share, width=0.3 / BINS, color=COLOURS[1])
-    ax.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--")
+    ax.plot([0, 1], [0, 1], color=INK, linewidth=1.2, linestyle="--")
     ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="share correct", aspect="equal")
 
 
-def confusion_matrices(said: Mapping[str, Array]) -> str:
+def confusion_matrices(said: Mapping[str, Array], classes: Sequence[str]) -> str:
     """Return a panel a method: of each true class (a row), the percent predicted as each."""
+    longest = max(map(len, classes)) if len(classes) <= NAMED_CLASSES else 0
+    margin = 0.07 * min(longest, NAME_LETTERS)
 
     def draw(figure: Figure) -> None:
         for ax, (method, matrix) in zip(_panels(figure, len(said), 2), said.items(), strict=True):
-            _confusion(ax, matrix)
+            _confusion(ax, matrix, classes)
             ax.set_title(short(method))
 
-    classes = len(next(iter(said.values())))
-    width, height = _size(len(said), 2, 2.6 if classes < 8 else 3.2)
+    side = (2.6 if len(classes) < 8 else 3.2) + margin
+    width, height = _size(len(said), 2, side)
     return _drawn(width, height, draw)
 
 
-def _confusion(ax: Axes, matrix: Array) -> None:
+def _confusion(ax: Axes, matrix: Array, classes: Sequence[str]) -> None:
     totals = matrix.sum(1, keepdims=True)
     percent = 100 * np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0)
-    classes = len(matrix)
-    whole = (0, classes, classes, 0)
-    ax.imshow(percent, cmap="Blues", vmin=0, vmax=100, extent=whole, interpolation="none")
+    n = len(matrix)
+    ax.imshow(percent, cmap="Blues", vmin=0, vmax=100, extent=(0, n, n, 0), interpolation="none")
     ax.set(xlabel="predicted", ylabel="true")
-    if classes <= 12:
-        ax.set_xticks(np.arange(classes) + 0.5, [str(c) for c in range(classes)])
-        ax.set_yticks(np.arange(classes) + 0.5, [str(c) for c in range(classes)])
-        for (true, said), value in np.ndenumerate(percent):
-            dark = "#ffffff" if value > 55 else "#000000"
-            size = 8 if classes < 8 else 6
-            ax.text(
-                said + 0.5, true + 0.5, f"{value:.0f}", ha="center", va="center",
-                color=dark, fontsize=size,
-            )  # fmt: skip
+    if n > NAMED_CLASSES:
+        return
+    names = [short(name, NAME_LETTERS) for name in classes]
+    upright = max(map(len, names)) > 2
+    ax.set_xticks(np.arange(n) + 0.5, names, rotation=90 if upright else 0)
+    ax.set_yticks(np.arange(n) + 0.5, names)
+    for (true, predicted), value in np.ndenumerate(percent):
+        ax.text(
+            predicted + 0.5, true + 0.5, f"{value:.0f}", ha="center", va="center",
+            color="#ffffff" if value > 55 else "#000000", fontsize=8 if n < 8 else 6,
+        )  # fmt: skip
 
 
 def critical_difference_diagram(found: Ranking, methods: Sequence[str]) -> str:

@@ -109,6 +109,14 @@ class Group:
         keys = [cell.record["key"] for cell in self.at(row, method)]
         return [self.measured[key] for key in keys if key in self.measured]
 
+    def class_names(self, row: Row) -> tuple[str, ...] | None:
+        """Return the names of a row's classes; None where its cells disagree or tell none."""
+        told = [cell.result.get("class_names") for cell in self.cells if cell.row == row]
+        first = told[0] if told else None
+        if not isinstance(first, list) or any(names != first for names in told):
+            return None
+        return tuple(map(str, first))
+
     def published_at(self, row: Row, method: str) -> Published | None:
         """Return the published value of a place, found by the recipe's own labels."""
         cells = self.at(row, method)

@@ -38,6 +38,10 @@ def escape(text: str) -> str:
 def latex(report: Report) -> str:
     """Return a file to \\input, one table environment a table."""
     lines = [r"% \usepackage{booktabs}  Tables of a report by mixup-multi."]
+    for recipe in report.recipes:
+        said = (recipe.title, recipe.source, *recipe.notes, *recipe.commands, recipe.progress)
+        lines += [f"% {_comment(text)}" for text in said if text]
+    lines += [f"% {_comment(line)}" for line in report.made_with]
     for remark in report.remarks:
         lines += [f"% {_comment(text)}" for text in (remark.text, *remark.details)]
     for section in report.sections:

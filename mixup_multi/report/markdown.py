@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mixup_multi.report.build import Report
+from mixup_multi.report.recipes import Story
 from mixup_multi.report.sheet import Entry, Sheet
 
 
@@ -27,6 +28,11 @@ def markdown(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     yield f"# {escape(report.title)}"
+    for recipe in report.recipes:
+        yield from _recipe(recipe)
+    if report.made_with:
+        yield from ("", "Made with:", "")
+        yield from (f"- {escape(line)}" for line in report.made_with)
     yield from ("", "## Read this first", "")
     for remark in report.remarks:
         sign = "**Problem.** " if remark.kind == "problem" else ""
@@ -38,7 +44,27 @@ def _lines(report: Report) -> Iterator[str]:
             yield from _sheet(sheet)
     yield from ("", "## Made with")
     yield from _sheet(report.environments)
+    for recipe in report.recipes:
+        yield from ("", f"### The file of the recipe: {escape(recipe.title)}", "")
+        yield from _verbatim(recipe.text)
     yield from ("", "Figures and downloads: index.html.")
+
+
+def _recipe(recipe: Story) -> Iterator[str]:
+    source = f" Source: {escape(recipe.source)}." if recipe.source else ""
+    yield from ("", f"**{escape(recipe.title)}.**{source} {escape(recipe.progress)}.")
+    if recipe.notes:
+        yield ""
+        yield from (f"- {escape(note)}" for note in recipe.notes)
+    for command in recipe.commands:
+        yield from ("", *_verbatim(command))
+
+
+def _verbatim(text: str) -> Iterator[str]:
+    """Yield a fenced block, in which nothing has a meaning: its fence is longer than any inside."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield from (fence, *text.splitlines(), fence)
 
 
 def _sheet(sheet: Sheet) -> Iterator[str]:

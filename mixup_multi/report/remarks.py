@@ -9,6 +9,8 @@ from typing import Any
 from mixup_multi.report.collect import Collected, FinishedCell
 from mixup_multi.report.group import Group, Row
 from mixup_multi.report.paper import published_entries, tables
+from mixup_multi.report.recipes import by_place, never_begun, not_begun_at_all, unasked
+from mixup_multi.report.verdicts import verdicts
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ def remarks(collected: Collected, groups: Sequence[Group], *, paper: bool) -> li
     """Return all remarks, problems first."""
     found = [
         *_unfinished(collected),
+        *_never_run(collected),
         *_gaps(groups),
         *_unpaired(groups),
         *_told_apart(collected),
@@ -32,6 +35,7 @@ def remarks(collected: Collected, groups: Sequence[Group], *, paper: bool) -> li
         *_notes(collected.finished),
         *_selection(collected.finished),
         *(remark for group in groups for remark in _paper_conditions(group, paper=paper)),
+        *(Remark("condition", said) for group in groups for said in verdicts(group, paper=paper)),
         *_environments(collected.finished),
     ]
     return sorted(found, key=lambda remark: remark.kind != "problem")
@@ -56,13 +60,31 @@ def _unfinished(collected: Collected) -> Iterator[Remark]:
             yield Remark("problem", f"{_counted(len(cells), 'cell')} {text}.", details)
     if not collected.finished:
         yield Remark("problem", "No cell has finished: there is nothing to report yet.")
-    if not collected.unfinished:
+
+
+def _never_run(collected: Collected) -> Iterator[Remark]:
+    """Compare what the recipes planned with the folders that there are."""
+    if collected.damaged_recipes:
+        text = "What was planned is partly unknown: these files of recipes cannot be read."
+        yield Remark("problem", text, collected.damaged_recipes)
+    if absent := never_begun(collected):
         yield Remark(
-            "condition",
-            f"All {_counted(len(collected.finished), 'cell')} of this folder finished. Cells that"
-            " were never started leave no folder and show only where other methods of the same"
-            " trial ran.",
+            "problem",
+            f"{_counted(len(absent), 'planned cell')} never ran, so that no table has them. (A plan"
+            " that was given up is forgotten when its file in the folder recipes is removed.)",
+            by_place(absent.values()),
         )
+    elif collected.recipes and not collected.unfinished:
+        text = f"All {_counted(len(collected.finished), 'cell')} of this folder finished"
+        yield Remark("condition", f"{text}, and none that its recipes planned is absent.")
+    if idle := not_begun_at_all(collected):
+        yield Remark("condition", "Recipes of which nothing ran here.", tuple(idle))
+    if not collected.recipes:
+        text = "No recipe is kept in this folder, so that cells that never ran cannot be told."
+        yield Remark("condition", text)
+    elif strangers := unasked(collected):
+        text = f"{_counted(strangers, 'cell')} in the tables are of no recipe that is kept here."
+        yield Remark("condition", text)
 
 
 def _gaps(groups: Iterable[Group]) -> Iterator[Remark]:

@@ -31,8 +31,8 @@ def error_sheet(group: Group) -> Sheet:
         name=f"{group.name}-errors",
         title="Test error",
         caption=f"Test error in %, {what}; {several or f'n = {min(counts)}'}."
-        " Bold: the lowest mean of the row; underlined: within one standard error of it"
-        " (the best method's own).",
+        " Bold: the lowest mean of the row, all of them where methods tie; underlined: within one"
+        " standard error of it (the best method's own). Neither is a test.",
         headings=("Data set", "Model", *group.methods),
         rows=tuple(_error_row(group, row, counted=len(counts) > 1) for row in group.rows),
     )
@@ -43,7 +43,7 @@ def _error_row(group: Group, row: Row, *, counted: bool) -> tuple[Entry, ...]:
     entries = []
     for method in group.methods:
         summary = group.table.cells.get((*row, method))
-        mark: Mark = "best" if method == best else ("near" if method in near else "")
+        mark: Mark = "best" if method in best else ("near" if method in near else "")
         if summary is None:
             entries.append(Entry("not run"))
         else:

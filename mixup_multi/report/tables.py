@@ -63,18 +63,18 @@ class ErrorTable:
         said = dict.fromkeys(f"published {p.metric}, n: {p.trials}; {p.note}" for p in papers)
         return tuple(said)
 
-    def best(self, row: tuple[str, str]) -> str | None:
-        """Return the method with the lowest mean error of a row."""
+    def best(self, row: tuple[str, str]) -> set[str]:
+        """Return the methods with the lowest mean error of a row: several where they tie."""
         found = {m: self.cells[*row, m].mean for m in self.methods if (*row, m) in self.cells}
-        return min(found, key=found.__getitem__) if len(found) > 1 else None
+        lowest = min(found.values(), default=0.0)
+        return {m for m, mean in found.items() if mean - lowest < 1e-9} if len(found) > 1 else set()
 
     def near(self, row: tuple[str, str]) -> set[str]:
-        """Return the other methods whose mean is within one standard error of the best's."""
+        """Return the other methods whose mean is within one standard error of a best one's."""
         best = self.best(row)
-        if best is None or (error := self.cells[*row, best].error) is None:
-            return set()
-        limit = self.cells[*row, best].mean + error
-        others = [m for m in self.methods if m != best and (*row, m) in self.cells]
+        tops = [self.cells[*row, method] for method in best]
+        limit = max((top.mean + (top.error or 0.0) for top in tops), default=-math.inf)
+        others = [m for m in self.methods if m not in best and (*row, m) in self.cells]
         return {method for method in others if self.cells[*row, method].mean <= limit}
 
 

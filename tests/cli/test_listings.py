@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from typer.testing import CliRunner
+from command_line import invoke
 
 from mixup_multi import door
-from mixup_multi.cli.app import app
-
-WIDE = {"COLUMNS": "200", "TERM": "dumb"}
 
 
 def said(*arguments: str) -> str:
-    result = CliRunner().invoke(app, list(arguments), env=WIDE, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
+    done = invoke(*arguments)
+    assert done.code == 0, done.out + done.err
+    return done.out
 
 
 def test_list_names_everything_that_recipes_can_name() -> None:

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import mixup_multi
 
 
 def run(recipe: str, data: Path, out: Path, *changes: str) -> dict[str, list[dict[str, Any]]]:
     """Run a recipe and return the results by method, each with its history."""
-    arguments = [recipe, "--data", str(data), "--out", str(out)]
-    for change in changes:
-        arguments += ["--set", change]
-    done = subprocess.run(
-        [sys.executable, "-m", "mixup_multi", "run", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env={**os.environ, "COLUMNS": "200"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assignments = [word for change in changes for word in ("--set", change)]
+    done = mixup_multi("run", recipe, "--data", data, "--out", out, *assignments)
+    assert done.code == 0, done.out + done.err
     found: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(out.glob("cells/*/result.json")):
         cell = json.loads((path.parent / "cell.json").read_text())
         lines = (path.parent / "metrics.jsonl").read_text().splitlines()
         result = {**json.loads(path.read_text()), "history": list(map(json.loads, lines))}
-        found.setdefault(cell["method"]["label"], []).append({**result, "said": done.stdout})
+        found.setdefault(cell["method"]["label"], []).append({**result, "said": done.out})
     return found
 
 

@@ -5,21 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
-
-COMMAND = [sys.executable, "-m", "mixup_multi"]
-
-
-def mixup_multi(*arguments: object, **kwargs: object) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does, and return what it said."""
-    run = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(run, capture_output=True, text=True, timeout=300, **kwargs)  # type: ignore[call-overload,no-any-return]
+from command_line import mixup_multi, start
 
 
 def results(out: Path) -> dict[str, dict[str, object]]:
@@ -45,9 +36,9 @@ def test_four_modalities_through_one_command(tmp_path: Path) -> None:
     recipe, out = tmp_path / "small.yaml", tmp_path / "out"
     recipe.write_text(SMALL)
     done = mixup_multi("run", recipe, "--out", out)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "test error in %" in done.stdout
-    assert "synthetic" in done.stdout
+    assert done.code == 0, done.out + done.err
+    assert "test error in %" in done.out
+    assert "synthetic" in done.out
     found = results(out)
     assert len(found) == 12
     for folder, result in found.items():
@@ -58,7 +49,7 @@ def test_four_modalities_through_one_command(tmp_path: Path) -> None:
         assert last["train_loss"] < first["train_loss"], folder
 
     again = mixup_multi("run", recipe, "--out", out)
-    assert again.returncode == 0
+    assert again.code == 0
     assert results(out) == found  # nothing is run twice: the seconds are the same
 
 
@@ -69,7 +60,7 @@ def test_a_cells_folder_is_complete_and_loads_without_code(tmp_path: Path) -> No
         "title: one\nadapter: tabular\ndatasets: [{name: sklearn_iris, validation: 0.2}]\n"
         "models: [mlp]\nmethods: [mixupe]\ntrain: {epochs: 2, batch_size: 16}\n"
     )
-    assert mixup_multi("run", recipe, "--out", out).returncode == 0
+    assert mixup_multi("run", recipe, "--out", out).code == 0
     (folder,) = (out / "cells").iterdir()
     assert {path.name for path in folder.iterdir()} == {
         "cell.json",
@@ -115,10 +106,10 @@ MISTAKES = {
 def test_a_mistake_is_one_message_and_exit_code_2(name: str, tmp_path: Path) -> None:
     arguments, said = MISTAKES[name]
     done = mixup_multi(*arguments, cwd=tmp_path)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.code == 2
+    assert said in done.err
+    assert "Traceback" not in done.out + done.err
+    assert len(done.err.strip().splitlines()) == 1
 
 
 def test_a_point_that_is_not_offered_is_found_before_any_training(tmp_path: Path) -> None:
@@ -126,17 +117,17 @@ def test_a_point_that_is_not_offered_is_found_before_any_training(tmp_path: Path
         "run", "quickstart", "--set", "methods=[erm, {name: mixup, points: layer7}]", "--out",
         tmp_path / "out",
     )  # fmt: skip
-    assert done.returncode == 2
-    assert "'layer7', which this model does not offer" in done.stderr
+    assert done.code == 2
+    assert "'layer7', which this model does not offer" in done.err
     assert not results(tmp_path / "out")
 
 
 def test_a_method_that_does_not_fit_the_data_is_found_before_any_training(tmp_path: Path) -> None:
     change = "methods=[erm, cutmix]"
     done = mixup_multi("run", "quickstart", "--set", change, "--out", tmp_path / "out")
-    assert done.returncode == 2
-    assert "Iris / MLP / cutmix" in done.stderr
-    assert "expected a tensor (n, c, h, w)" in done.stderr
+    assert done.code == 2
+    assert "Iris / MLP / cutmix" in done.err
+    assert "expected a tensor (n, c, h, w)" in done.err
     assert not results(tmp_path / "out")
 
 
@@ -145,9 +136,9 @@ def test_an_output_folder_that_cannot_be_written_is_named(tmp_path: Path) -> Non
     blocked = tmp_path / "file"
     blocked.touch()
     done = mixup_multi("run", "quickstart", "--out", blocked / "out")
-    assert done.returncode == 2
-    assert str(blocked / "out") in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == 2
+    assert str(blocked / "out") in done.err
+    assert "Traceback" not in done.err
 
 
 def test_missing_data_can_be_left_out(tmp_path: Path) -> None:
@@ -157,11 +148,11 @@ def test_missing_data_can_be_left_out(tmp_path: Path) -> None:
         "datasets: [letter, sklearn_iris]\ntrain: {epochs: 1}\n"
     )
     arguments = ("run", recipe, "--out", tmp_path / "out", "--data", tmp_path / "none")
-    assert mixup_multi(*arguments).returncode == 2
+    assert mixup_multi(*arguments).code == 2
     assert not results(tmp_path / "out")
     done = mixup_multi(*arguments, "--skip-missing")
-    assert done.returncode == 0
-    assert "left out: letter: no data in" in done.stdout
+    assert done.code == 0
+    assert "left out: letter: no data in" in done.out
     assert len(results(tmp_path / "out")) == 1
 
 
@@ -173,8 +164,8 @@ def test_a_diverging_cell_is_recorded_and_the_others_go_on(tmp_path: Path) -> No
         "  - {methods: [erm], train: {lr: 1.0e+30}}\n  - {methods: [mixup], train: {lr: 0.01}}\n"
     )
     done = mixup_multi("run", recipe, "--out", tmp_path / "out")
-    assert done.returncode == 2
-    assert "the loss is nan" in done.stdout
+    assert done.code == 2
+    assert "the loss is nan" in done.out
     assert len(results(tmp_path / "out")) == 1
     (failure,) = (tmp_path / "out").glob("cells/*/failure.json")
     assert "Traceback" in json.loads(failure.read_text())["traceback"]
@@ -197,8 +188,7 @@ def _wait_for(path: Path, pattern: str) -> None:
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path) -> None:
     recipe, out = tmp_path / "long.yaml", tmp_path / "out"
     recipe.write_text(LONG)
-    run = [*COMMAND, "run", str(recipe), "--out", str(out)]
-    process = subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = start("run", recipe, "--out", out)
     _wait_for(out, "cells/*/result.json")
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
@@ -207,29 +197,25 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path) -> None
     assert "Traceback" not in said
     done = results(out)
     assert 1 <= len(done) < 4
-    assert mixup_multi("run", recipe, "--out", out).returncode == 0
+    assert mixup_multi("run", recipe, "--out", out).code == 0
     assert {name: results(out)[name] for name in done} == done
 
 
 def test_killed_and_resumed_ends_with_the_bits_of_an_uninterrupted_run(tmp_path: Path) -> None:
     recipe = tmp_path / "long.yaml"
     recipe.write_text(LONG)
-    assert mixup_multi("run", recipe, "--out", tmp_path / "whole").returncode == 0
+    assert mixup_multi("run", recipe, "--out", tmp_path / "whole").code == 0
     out = tmp_path / "killed"
     for _ in range(3):
         before = set(out.glob("cells/*/checkpoint.pt"))
-        process = subprocess.Popen(
-            [*COMMAND, "run", str(recipe), "--out", str(out)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = start("run", recipe, "--out", out)
         deadline = time.monotonic() + 60
         while set(out.glob("cells/*/checkpoint.pt")) == before and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.005)
         process.kill()
-        process.wait()
-    assert mixup_multi("run", recipe, "--out", out).returncode == 0
+        process.communicate()
+    assert mixup_multi("run", recipe, "--out", out).code == 0
     whole, killed = results(tmp_path / "whole"), results(out)
     assert whole.keys() == killed.keys()
     for name in whole:

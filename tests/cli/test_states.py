@@ -6,11 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
-
-from mixup_multi.cli.app import app
-from mixup_multi.errors import OutputError
+from command_line import invoke
 
 RECIPE = """\
 title: states
@@ -24,11 +20,6 @@ parts:
 """
 
 
-def invoke(*arguments: object) -> Result:
-    wide = {"COLUMNS": "200", "TERM": "dumb"}
-    return CliRunner().invoke(app, list(map(str, arguments)), env=wide, catch_exceptions=False)
-
-
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     (tmp_path / "states.yaml").write_text(RECIPE)
@@ -37,16 +28,16 @@ def recipe(tmp_path: Path) -> Path:
 
 def test_plan_prints_cells_states_and_the_time_left(recipe: Path, tmp_path: Path) -> None:
     plan = ("plan", recipe, "--out", tmp_path / "out")
-    before = invoke(*plan).output
+    before = invoke(*plan).out
     assert "3 cells of unknown cost" in before
     assert not (tmp_path / "out").exists()  # nothing is written
-    assert invoke("run", recipe, "--out", tmp_path / "out").exit_code == 2
-    lines = invoke(*plan).output.splitlines()
+    assert invoke("run", recipe, "--out", tmp_path / "out").code == 2
+    lines = invoke(*plan).out.splitlines()
     assert [line.split()[0] for line in lines[:3]] == ["failed", "done", "done"]
     assert "the loss is" in lines[0]
     assert "2 done, 1 failed" in lines[3]
     assert len(lines) == 4
-    more = invoke(*plan, "--set", "trials=2").output
+    more = invoke(*plan, "--set", "trials=2").out
     assert "of training left in one process" in more
     assert "of the same data set, model and method" in more
 
@@ -54,7 +45,7 @@ def test_plan_prints_cells_states_and_the_time_left(recipe: Path, tmp_path: Path
 def test_plan_as_json_holds_the_same(recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     invoke("run", recipe, "--out", out)
-    said = json.loads(invoke("plan", recipe, "--out", out, "--set", "trials=2", "--json").output)
+    said = json.loads(invoke("plan", recipe, "--out", out, "--set", "trials=2", "--json").out)
     assert said["counts"] == {"done": 2, "running": 0, "failed": 1, "stale": 0, "to do": 3}
     assert len(said["cells"]) == 6
     left = [cell["seconds_left"] for cell in said["cells"] if cell["state"] == "to do"]
@@ -65,14 +56,14 @@ def test_plan_as_json_holds_the_same(recipe: Path, tmp_path: Path) -> None:
 
 def test_a_failed_cell_is_repeated_only_when_asked(recipe: Path, tmp_path: Path) -> None:
     run = ("run", recipe, "--out", tmp_path / "out")
-    assert "failed earlier" not in invoke(*run).output
+    assert "failed earlier" not in invoke(*run).out
     again = invoke(*run)
-    assert again.exit_code == 2
-    assert "failed earlier" in again.output
-    assert "--retry failed" in again.output
+    assert again.code == 2
+    assert "failed earlier" in again.out
+    assert "--retry failed" in again.out
     retried = invoke(*run, "--retry", "failed")
-    assert retried.exit_code == 2
-    assert "failed earlier" not in retried.output
+    assert retried.code == 2
+    assert "failed earlier" not in retried.out
 
 
 def test_index_is_rebuilt_and_what_is_no_output_folder_is_refused(
@@ -80,11 +71,33 @@ def test_index_is_rebuilt_and_what_is_no_output_folder_is_refused(
 ) -> None:
     out = tmp_path / "out"
     invoke("run", recipe, "--out", out)
-    assert "2 done, 1 failed" in invoke("index", out).output
+    assert "2 done, 1 failed" in invoke("index", out).out
     (out / "index.sqlite").unlink()
-    with pytest.raises(OutputError, match="--rebuild"):
-        invoke("index", out)
-    assert "3 cells" in invoke("index", out, "--rebuild").output
-    assert "2 done, 1 failed" in invoke("index", out).output
-    with pytest.raises(OutputError, match="not an output folder"):
-        invoke("index", tmp_path, "--rebuild")
+    damaged = invoke("index", out)
+    assert damaged.code == 2
+    assert "--rebuild" in damaged.err
+    assert "3 cells" in invoke("index", out, "--rebuild").out
+    assert "2 done, 1 failed" in invoke("index", out).out
+    other = invoke("index", tmp_path, "--rebuild")
+    assert other.code == 2
+    assert "not an output folder" in other.err
+
+
+def test_what_was_asked_is_kept_without_the_machines_folders(recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for _ in range(2):
+        invoke("run", recipe, "--out", out, "--set", "train.epochs=1", "--data", tmp_path)
+    (path,) = (out / "recipes").iterdir()
+    kept = json.loads(path.read_text())
+    assert kept["command"] == "mixup-multi run states.yaml --set train.epochs=1"
+    assert kept["title"] == "states"
+    assert kept["text"] == RECIPE
+    assert len(kept["cells"]) == 3
+    invoke("run", recipe, "--out", out, "--retry", "failed", "--skip-missing")
+    commands = {json.loads(p.read_text())["command"] for p in (out / "recipes").iterdir()}
+    assert "mixup-multi run states.yaml --skip-missing --retry failed" in commands
+    report = invoke("report", out)
+    assert report.code == 0
+    text = (out / "report" / "report.md").read_text()
+    assert "mixup-multi run states.yaml --skip-missing --retry failed" in text
+    assert str(tmp_path) not in text

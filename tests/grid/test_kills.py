@@ -26,7 +26,7 @@ trials: 2
 train: {epochs: 8, batch_size: 16, checkpoint_seconds: 0.0}
 """
 CELLS, EPOCHS = 6, 8
-VARYING = ("seconds", "checksum")
+VARYING = ("seconds", "peak_memory_bytes", "checksum")
 
 
 def _results(out: Path) -> dict[str, Any]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from multiprocessing import active_children
@@ -14,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import start
 
 from mixup_multi.grid.locks import running
 from mixup_multi.grid.workers import DEATHS
 
-COMMAND = [sys.executable, "-m", "mixup_multi"]
 RECIPE = (
     "title: shared\nadapter: tabular\ndatasets: [sklearn_iris]\nmodels: [mlp]\n"
     "methods: [erm, mixup]\ntrials: 4\ntrain: {epochs: 25, batch_size: 8}\n"
@@ -58,17 +56,6 @@ def test_a_cell_that_kills_its_process_fails_and_the_others_go_on(
     assert json.loads((grid.folder(0) / "failure.json").read_text())["message"] == message
 
 
-def start(recipe: Path, out: Path, *options: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*COMMAND, "run", str(recipe), "--out", str(out), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "COLUMNS": "200"},
-        start_new_session=True,
-    )
-
-
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     (tmp_path / "shared.yaml").write_text(RECIPE)
@@ -76,7 +63,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def test_two_runs_on_one_folder_divide_the_cells(recipe: Path, tmp_path: Path) -> None:
-    runs = [start(recipe, tmp_path / "out") for _ in range(2)]
+    runs = [start("run", recipe, "--out", tmp_path / "out") for _ in range(2)]
     said = [run.communicate(timeout=120)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], said
     ran = [line.split("]")[0] for text in said for line in text.splitlines() if line[:1] == "["]
@@ -102,7 +89,7 @@ def _alive(pid: int) -> bool:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_workers_end_with_their_driver(recipe: Path, tmp_path: Path, how: signal.Signals) -> None:
     out = tmp_path / "out"
-    driver = start(recipe, out, "--jobs", "2", "--set", "train.epochs=3000")
+    driver = start("run", recipe, "--out", out, "--jobs", "2", "--set", "train.epochs=3000")
     _wait_until(lambda: len(list(out.glob("cells/*/metrics.jsonl"))) == 8)
     workers = {holder.pid for holder in running(out).values()}
     assert len(workers) == 2

@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from mixup_multi.engine.sealed import save_sealed
+from mixup_multi.grid.sealed_json import write_json
 from mixup_multi.grid.store import CellFolder
 from mixup_multi.report.build import build_report
+from mixup_multi.report.collect import title_of
 from mixup_multi.report.page import page
 
 ENVIRONMENT = {
@@ -58,12 +60,15 @@ def result_of(error: float, **changes: Any) -> dict[str, Any]:
     """Return a result.json."""
     numbers = {"test_error": error, "test_loss": error / 50, "test_rows": 20, "train_rows": 80}
     place = {"selection": "last epoch", "epochs": 2, "seconds": 0.5, "parameters": 99}
+    memory = {"peak_memory_bytes": 3 * 2**20, "peak_memory_of": "memory, since the cell began"}
     return {
         **place,
         **numbers,
+        **memory,
         "data": "table",
         "data_key": "k",
         "classes": 2,
+        "class_names": ["no", "yes"],
         "notes": [],
         **changes,
     }
@@ -116,6 +121,28 @@ class Folder:
         test = {"logits": logits, "targets": targets, "ids": ids}
         save_sealed({"test": test}, cell / "outputs.pt")
 
+    def ask(self, cells: Mapping[str, str], **changes: Any) -> Folder:
+        """Keep a recipe that planned these cells."""
+        (self.path / "recipes").mkdir(exist_ok=True)
+        asked = {
+            "name": "tables",
+            "title": "Three tables",
+            "source": "MixupE (UAI 2023), Table 4",
+            "notes": ["made by hand"],
+            "command": "mixup-multi run tables.yaml --set trials=3",
+            "text": "title: Three tables\nadapter: tabular\n",
+            "cells": dict(cells),
+            **changes,
+        }
+        number = len(list((self.path / "recipes").iterdir()))
+        write_json(self.path / "recipes" / f"tables-{number}.json", asked)
+        return self
+
+    def planned(self) -> dict[str, str]:
+        """Return the cells that are there, as a recipe plans them."""
+        records = (CellFolder(p).read_json("cell") for p in sorted(self.path.glob("cells/*")))
+        return {record["key"]: title_of(record) for record in records if record is not None}
+
     def grid(
         self, errors: Mapping[str, Mapping[str, Sequence[float]]] | None = None, **changes: Any
     ) -> Folder:
@@ -147,7 +174,8 @@ def new_folder(tmp_path: Path) -> Callable[[str], Folder]:
 @pytest.fixture(scope="session")
 def grid_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three data sets, three methods, three trials, all finished; do not change it."""
-    return Folder(tmp_path_factory.mktemp("report") / "small grid").grid().path
+    folder = Folder(tmp_path_factory.mktemp("report") / "small grid").grid()
+    return folder.ask(folder.planned()).path
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,9 @@ def drawn() -> dict[str, str]:
     return {
         "curves": figures.learning_curves([curve(method) for method in METHODS], METHODS),
         "reliability": figures.reliability_diagrams(dict.fromkeys(METHODS, one)),
-        "confusion": figures.confusion_matrices(dict.fromkeys(METHODS, 5 * np.eye(3))),
+        "confusion": figures.confusion_matrices(
+            dict.fromkeys(METHODS, 5 * np.eye(3)), ("0", "<b>", "$x$ <b>")
+        ),
         "ranks": figures.critical_difference_diagram(found, METHODS),
     }
 
@@ -57,7 +59,8 @@ def test_figures_share_no_ids_and_are_the_same_each_time(drawn: dict[str, str]) 
 
 
 def test_many_classes_stay_a_small_picture() -> None:
-    svg = figures.confusion_matrices({"ERM": np.random.default_rng(0).random((200, 200))})
+    matrix = np.random.default_rng(0).random((200, 200))
+    svg = figures.confusion_matrices({"ERM": matrix}, [f"class {i}" for i in range(200)])
     assert len(svg) < 400_000
 
 
@@ -84,4 +87,6 @@ def test_bars_join_what_cannot_be_told_apart(
 def test_long_labels_keep_both_ends() -> None:
     assert figures.short("MixupE (released code)") == "MixupE (released code)"
     label = "Mixup (method=mixup, alpha=0.2, points=first, per=batch)"
+    assert figures.short("sylvestris of the north", 14) == "sylvest… north"
     assert figures.short(label) == "Mixup (method=mixup,…rst, per=batch)"
+    assert figures.short("sylvestris of the north", 14) == "sylvest… north"

@@ -7,17 +7,14 @@ import csv
 import io
 import os
 import re
-import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from command_line import invoke
 
-from mixup_multi.cli import main
-from mixup_multi.cli.app import app
 from mixup_multi.report.build import build_report
 from mixup_multi.report.latex import latex
 from mixup_multi.report.markdown import markdown
@@ -76,7 +73,9 @@ def evil_folder(tmp_path_factory: pytest.TempPathFactory, folder_class: Any) -> 
             record = folder.record(dataset, label, 0, paper=None)
             record["model"]["label"] = EVIL
             record["method"]["label"] = f"{label} {EVIL}"
-            folder.add(record, folder.result(10.0 + 5 * len(label), notes=[EVIL]))
+            names = [EVIL, "</svg><script>alert(2)</script>"]
+            result = folder.result(10.0 + 5 * len(label), notes=[EVIL], class_names=names)
+            folder.add(record, result)
     failure = {"message": "</style><img src=x onerror=1>"}
     folder.add(folder.record(EVIL, "ERM", 9), None, failure=failure)
     return Path(folder.path)
@@ -105,6 +104,7 @@ def test_hostile_text_stays_text_also_in_figures(evil_page: str) -> None:
     assert "img" not in parser.tags
     assert "<script>alert" not in html
     assert html.count("&lt;script&gt;alert(1)") > 10
+    assert "&lt;/svg&gt;" in html  # of a long class name, its start and its end
     assert "svg" in parser.tags
 
 
@@ -127,6 +127,39 @@ def test_downloads_hold_what_the_tables_say(grid_page: str) -> None:
         assert len(base64.b64decode(found[name]).decode().splitlines()) > 3
 
 
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [(["no", "yes"], {"no", "yes"}), (["yes", "no"], {"0", "1"}), (None, {"0", "1"})],
+)
+def test_confusion_tells_class_names_where_all_cells_agree(
+    second: list[str] | None, expected: set[str], new_folder: Callable[[str], Any]
+) -> None:
+    folder = new_folder("out")
+    for seed, names in enumerate([["no", "yes"], second]):
+        result = folder.result(10.0, class_names=names)
+        folder.add(folder.record("Iris", "ERM", seed), result)
+    section = build_report(folder.path, paper=False).sections[0]
+    (picture,) = (
+        one for _, pictures in section.pictures for one in pictures if "Conf" in one.title
+    )
+    rows = list(csv.DictReader(io.StringIO(picture.data)))
+    assert {row["true"] for row in rows} == {row["predicted"] for row in rows} == expected
+    assert all(f">{name}<" in picture.svg for name in expected)
+
+
+def test_memory_is_told_with_what_was_counted(new_folder: Callable[[str], Any]) -> None:
+    folder = new_folder("out")
+    for seed, peak in enumerate((2**20, 5 * 2**20)):
+        result = folder.result(10.0, peak_memory_bytes=peak)
+        folder.add(folder.record("Iris", "ERM", seed), result)
+    nothing = {"peak_memory_bytes": None, "peak_memory_of": None}
+    folder.add(folder.record("Iris", "Mixup", 0), folder.result(10.0, **nothing))
+    cost = build_report(folder.path, paper=False, pictures=False).sections[0].sheet("cost")
+    assert cost is not None
+    assert [row[7].text for row in cost.rows] == ["5", "not recorded"]
+    assert "memory, since the cell began" in cost.notes[0]
+
+
 def test_markdown_and_latex_escape(evil_folder: Path) -> None:
     report = build_report(evil_folder, paper=False, pictures=False)
     assert "<script" not in markdown(report)
@@ -141,18 +174,14 @@ def test_the_command_writes_four_files(new_folder: Callable[[str], Any]) -> None
     folder = new_folder("out")
     folder.add(folder.record("Iris", "ERM", 0), folder.result(10.0))
     folder.add(folder.record("Iris", "ERM", 1), None)
-    done = CliRunner().invoke(app, ["report", str(folder.path), "--paper"])
-    assert done.exit_code == 0, done.output
-    assert "problem 1 cell did not finish" in done.output
+    done = invoke("report", folder.path, "--paper")
+    assert done.code == 0, done.err
+    assert "problem 1 cell did not finish" in done.out
     names = {path.name for path in (folder.path / "report").iterdir()}
     assert names == {"report.md", "report.csv", "report.tex", "index.html"}
 
 
-def test_the_command_says_what_is_no_output_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["mixup-multi", "report", str(tmp_path)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert stopped.value.code == 2
-    assert "holds no cells" in capsys.readouterr().err
+def test_the_command_says_what_is_no_output_folder(tmp_path: Path) -> None:
+    done = invoke("report", tmp_path)
+    assert done.code == 2
+    assert "holds no cells" in done.err

@@ -38,8 +38,14 @@ def test_rows_and_columns_keep_the_recipes_order_and_the_best_is_the_lowest() ->
     table = error_table([cell("Mixup", 3.0), cell("ERM", 2.0), cell("ERM", 9.0, dataset="Abalone")])
     assert table.methods == ("Mixup", "ERM")
     assert table.rows == (("Letter", "MLP"), ("Abalone", "MLP"))
-    assert table.best(("Letter", "MLP")) == "ERM"
-    assert table.best(("Abalone", "MLP")) is None  # nothing to compare with
+    assert table.best(("Letter", "MLP")) == {"ERM"}
+    assert table.best(("Abalone", "MLP")) == set()  # nothing to compare with
+
+
+def test_methods_that_tie_are_all_the_best() -> None:
+    table = error_table([cell("ERM", 2.0), cell("Mixup", 2.0), cell("MixupE", 3.0)])
+    assert table.best(("Letter", "MLP")) == {"ERM", "Mixup"}
+    assert table.near(("Letter", "MLP")) == set()
 
 
 def test_a_note_is_printed_once_for_all_that_it_speaks_of() -> None:

@@ -1,0 +1,123 @@
+"""The figures of a report, each with the text for who cannot see it and its data as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixup_multi.report import figures
+from mixup_multi.report.curves import curves
+from mixup_multi.report.differences import rank_methods
+from mixup_multi.report.group import Group, Row
+from mixup_multi.report.measure import BINS, Array, pooled
+from mixup_multi.report.sheet import csv_text
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: `svg` to stand inline, `alt` for who cannot see it, and its `data` as CSV."""
+
+    name: str
+    title: str
+    svg: str
+    alt: str
+    caption: str
+    data: str
+
+
+def rank_picture(group: Group) -> Picture | None:
+    """Return the critical-difference diagram; None where methods cannot be ranked."""
+    found = rank_methods(group)
+    if found is None:
+        return None
+    ranked = dict(zip(group.methods, found.ranks, strict=True))
+    said = ", ".join(f"{method} {rank:.2f}" for method, rank in ranked.items())
+    critical = f"Critical difference {found.critical:.2f}."
+    return Picture(
+        name=f"{group.name}-ranks",
+        title="Critical-difference diagram",
+        svg=figures.critical_difference_diagram(found, group.methods),
+        alt=f"Mean ranks over {found.blocks} rows: {said}. {critical}",
+        caption="Mean ranks, 1 the best. A bar joins methods that Nemenyi's test at 0.05 cannot"
+        " tell apart.",
+        data=csv_text(("method", "mean_rank"), list(ranked.items())),
+    )
+
+
+def row_pictures(group: Group, row: Row, name: str) -> Iterator[Picture]:
+    """Yield the figures of a row of the table: curves, reliability, confusion."""
+    place = " / ".join(row)
+    if found := curves(group, row):
+        columns = ("method", "quantity", "epoch", "mean", "std", "n")
+        lines = [
+            (c.method, c.quantity, *point)
+            for c in found
+            for point in zip(c.epochs, c.means, c.spreads, c.counts, strict=True)
+        ]
+        yield Picture(
+            name=f"{name}-curves",
+            title="Learning curves",
+            svg=figures.learning_curves(found, group.methods),
+            alt=f"Learning curves of {place}; the numbers are in the CSV.",
+            caption="Mean over trials and folds, band ± one sample standard deviation. Training"
+            " loss and error are those of the method's own (mixed) rows, so they do not compare"
+            " methods.",
+            data=csv_text(columns, lines),
+        )
+    yield from _calibration(group, row, name)
+
+
+def _calibration(group: Group, row: Row, name: str) -> Iterator[Picture]:
+    place = " / ".join(row)
+    found = {m: pooled(measured) for m in group.methods if (measured := group.measured_at(row, m))}
+    if not found:
+        return
+    reliabilities = {method: one for method, (one, _) in found.items()}
+    eces = ", ".join(f"{method} {one.ece:.1f} %" for method, one in reliabilities.items())
+    yield Picture(
+        name=f"{name}-reliability",
+        title="Reliability",
+        svg=figures.reliability_diagrams(reliabilities),
+        alt=f"Reliability diagrams of {place}. ECE of pooled trials: {eces}.",
+        caption=f"Test predictions of all trials together, in {BINS} bins of confidence. Blue:"
+        " the share that is correct; orange: the share of rows in the bin; dashed: perfect"
+        " calibration. The ECE here is that of all trials together.",
+        data=csv_text(
+            ("method", "bin_low", "bin_high", "rows", "confidence_sum", "correct_sum"),
+            [
+                (method, b / BINS, (b + 1) / BINS, *values)
+                for method, one in reliabilities.items()
+                for b, values in enumerate(zip(one.count, one.confidence, one.correct, strict=True))
+            ],
+        ),
+    )
+    yield _confusion(group, row, name, {method: matrix for method, (_, matrix) in found.items()})
+
+
+def _confusion(group: Group, row: Row, name: str, matrices: Mapping[str, Array]) -> Picture:
+    size = len(next(iter(matrices.values())))
+    names = group.class_names(row) or ()
+    known = len(names) == size
+    classes = names if known else tuple(map(str, range(size)))
+    order = "" if known else " Classes are numbered in the data set's order."
+    if known and size > figures.NAMED_CLASSES:
+        order = f" The names of the {size} classes stand in the CSV."
+    return Picture(
+        name=f"{name}-confusion",
+        title="Confusion",
+        svg=figures.confusion_matrices(matrices, classes),
+        alt=f"Confusion matrices of {' / '.join(row)}; the numbers are in the CSV.",
+        caption="Percent of each true class (rows) that is predicted as each class (columns), test"
+        f" rows of all trials together.{order}",
+        data=csv_text(
+            ("method", "true", "predicted", "rows"),
+            [
+                (method, classes[true], classes[said], float(matrix[true, said]))
+                for method, matrix in matrices.items()
+                for true, said in np.ndindex(*matrix.shape)
+                if matrix[true, said]
+            ],
+        ),
+    )

@@ -1,0 +1,85 @@
+"""What was asked for: the recipes that were run in a folder, and what came of their cells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from mixup_multi.grid.recipes import KeptRecipe
+from mixup_multi.report.collect import Collected
+
+
+@dataclass(frozen=True)
+class Story:
+    """A recipe as the report tells it.
+
+    Attributes:
+        title, source, notes: as the recipe says.
+        commands: that ran it, but for where data and results lie.
+        progress: how many of its cells have finished.
+        text: the recipe's file.
+    """
+
+    title: str
+    source: str
+    notes: tuple[str, ...]
+    commands: tuple[str, ...]
+    progress: str
+    text: str
+
+
+def stories(collected: Collected) -> Iterator[Story]:
+    """Yield each recipe once, with every command that ran the same cells of it."""
+    alike: dict[tuple[object, ...], list[KeptRecipe]] = {}
+    for recipe in collected.recipes:
+        same = (recipe.title, recipe.source, recipe.notes, recipe.text, tuple(recipe.cells))
+        alike.setdefault(same, []).append(recipe)
+    done = {cell.record["key"] for cell in collected.finished}
+    for recipes in alike.values():
+        first = recipes[0]
+        finished = len(done & first.cells.keys())
+        yield Story(
+            title=first.title,
+            source=first.source,
+            notes=first.notes,
+            commands=tuple(dict.fromkeys(recipe.command for recipe in recipes if recipe.command)),
+            progress=f"{finished:,} of {len(first.cells):,} planned cells finished",
+            text=first.text,
+        )
+
+
+def never_begun(collected: Collected) -> dict[str, str]:
+    """Return the planned cells that have no folder, by key; recipes of which nothing ran aside."""
+    begun = _begun(collected)
+    return {
+        key: title
+        for recipe in collected.recipes
+        if begun & recipe.cells.keys()
+        for key, title in recipe.cells.items()
+        if key not in begun
+    }
+
+
+def not_begun_at_all(collected: Collected) -> list[str]:
+    """Return the titles of recipes of which no cell was begun."""
+    begun = _begun(collected)
+    idle = [recipe for recipe in collected.recipes if not begun & recipe.cells.keys()]
+    return list(dict.fromkeys(f"{recipe.title} ({recipe.command})" for recipe in idle))
+
+
+def unasked(collected: Collected) -> int:
+    """Return how many finished cells no kept recipe has planned."""
+    planned = {key for recipe in collected.recipes for key in recipe.cells}
+    return sum(cell.record["key"] not in planned for cell in collected.finished)
+
+
+def by_place(titles: Iterable[str]) -> tuple[str, ...]:
+    """Return "Iris / MLP / ERM: 3 cells" for cells that differ in seed and fold only."""
+    counts = Counter(title.rpartition(", seed ")[0] or title for title in titles)
+    return tuple(f"{place}: {n} {'cell' if n == 1 else 'cells'}" for place, n in counts.items())
+
+
+def _begun(collected: Collected) -> set[str]:
+    finished = {str(cell.record["key"]) for cell in collected.finished}
+    return finished | {cell.key for cell in collected.unfinished}

@@ -1,0 +1,103 @@
+"""What was asked for stands at the top, and what of it never ran is a problem."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mixup_multi.grid.recipes import keep_recipe, kept_recipes
+from mixup_multi.recipe.expand import cells_of
+from mixup_multi.recipe.schema import Recipe
+from mixup_multi.report.build import Report, build_report
+from mixup_multi.report.markdown import markdown
+from mixup_multi.report.page import page
+
+Make = Callable[[str], Any]
+EVIL = "</pre><script>alert(1)</script> ```` *x*"
+
+
+def report(folder: Any) -> Report:
+    return build_report(folder.path, paper=False, pictures=False)
+
+
+def texts(found: Report) -> str:
+    return " ".join(remark.text for remark in found.remarks)
+
+
+def test_planned_cells_that_never_ran_are_a_problem(new_folder: Make) -> None:
+    folder = new_folder("out").grid()
+    absent = {f"k{seed}": f"Volkert / MLP / ERM, seed {seed}" for seed in range(3)}
+    found = report(folder.ask({**folder.planned(), **absent}))
+    problem = found.remarks[0]
+    assert problem.kind == "problem"
+    assert "3 planned cells never ran" in problem.text
+    assert problem.details == ("Volkert / MLP / ERM: 3 cells",)
+    assert found.recipes[0].progress == "27 of 30 planned cells finished"
+
+
+def test_failed_cells_have_run(new_folder: Make) -> None:
+    folder = new_folder("out").grid()
+    folder.add(folder.record("Iris", "ERM", 3), None, failure={"message": "nan"})
+    found = report(folder.ask(folder.planned()))
+    assert "never ran" not in texts(found)
+    assert "1 cell failed" in texts(found)
+    assert "none that its recipes planned is absent" not in texts(found)
+    assert found.recipes[0].progress == "27 of 28 planned cells finished"
+
+
+def test_when_all_has_run_it_says_so(new_folder: Make) -> None:
+    folder = new_folder("out").grid()
+    found = report(folder.ask(folder.planned()))
+    assert "All 27 cells of this folder finished, and none that its recipes planned" in texts(found)
+    assert not any(remark.kind == "problem" for remark in found.remarks)
+
+
+def test_what_is_unknown_of_the_plan_is_said(new_folder: Make) -> None:
+    folder = new_folder("out").grid()
+    assert "No recipe is kept" in texts(report(folder))
+    folder.ask({"a": "Other / MLP / ERM, seed 0"}, title="Other")
+    found = report(folder)
+    assert "27 cells in the tables are of no recipe" in texts(found)
+    idle = next(r for r in found.remarks if "of which nothing ran" in r.text)
+    assert idle.details == ("Other (mixup-multi run tables.yaml --set trials=3)",)
+    (folder.path / "recipes" / "tables-0.json").write_text("{")
+    problem = report(folder).remarks[0]
+    assert problem.kind == "problem"
+    assert "tables-0.json" in problem.details[0]
+
+
+def test_one_recipe_under_two_commands_is_told_once(new_folder: Make) -> None:
+    folder = new_folder("out").grid()
+    folder.ask(folder.planned()).ask(folder.planned(), command="mixup-multi run tables --jobs 2")
+    (story,) = report(folder).recipes
+    assert story.commands[1] == "mixup-multi run tables --jobs 2"
+
+
+def test_hostile_recipes_stay_text(new_folder: Make) -> None:
+    hostile = dict.fromkeys(("title", "source", "command", "text"), EVIL)
+    folder = new_folder("out").grid()
+    found = report(folder.ask(folder.planned(), notes=[EVIL], **hostile))
+    html = page(found)
+    assert "<script>alert" not in html
+    assert html.count("&lt;script&gt;alert(1)") >= 5
+    lines = markdown(found).splitlines()
+    fences = [number for number, line in enumerate(lines) if set(line) == {"`"}]
+    outside = [line for line in lines if "<script" in line]
+    assert [len(lines[number]) for number in fences] == [5] * 4
+    assert [lines.index(EVIL), len(outside)] == [fences[0] + 1, 2]  # only inside the fences
+
+
+def test_the_same_run_again_leaves_the_same_file(tmp_path: Path) -> None:
+    part = {"adapter": "tabular", "datasets": ["sklearn_iris"], "models": ["mlp"]}
+    content = {"title": "t", "notes": ["n"], "parts": [{**part, "methods": ["erm"]}]}
+    recipe = Recipe.model_validate_json(json.dumps(content))
+    cells = cells_of(recipe)
+    for command in ("run", "run", "run --jobs 2"):
+        keep_recipe(tmp_path, "small", recipe, cells, command, "title: t")
+    kept, damaged = kept_recipes(tmp_path)
+    assert sorted(one.command for one in kept) == ["run", "run --jobs 2"]
+    assert damaged == []
+    assert kept[0].cells == {cells[0].key: cells[0].title}
+    assert (kept[0].title, kept[0].notes, kept[0].text) == ("t", ("n",), "title: t")
