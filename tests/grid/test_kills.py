@@ -76,8 +76,8 @@ def test_killed_at_random_moments_the_results_are_the_same(tmp_path: Path) -> No
         assert len(list((out / "cells").iterdir())) == CELLS
         for name in expected:
             _same_cell(whole / "cells" / name, out / "cells" / name)
-        # A kill costs the epoch that it met, at most, and damage what followed the last good
-        # checkpoint. Cells that are run twice would train far more, lost ones less.
+        # A kill costs the epoch of the cohort that it met, at most, and damage what followed the
+        # last good checkpoint. Cells that are run twice would train far more, lost ones less.
         kills, damaged = len(grid["done_at_kills"]), len(grid["damaged"])
-        assert CELLS * EPOCHS - kills <= grid["epochs"]
-        assert grid["epochs"] <= CELLS * EPOCHS + kills + EPOCHS * damaged
+        assert CELLS * (EPOCHS - kills) <= grid["epochs"]
+        assert grid["epochs"] <= CELLS * (EPOCHS + kills + EPOCHS * damaged)
