@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mixup_multi.grid import index
+from mixup_multi.grid import index, protocol
 from mixup_multi.grid.attempt import Outcome, attempt
 from mixup_multi.grid.checks import DataKeys, check_cells
 from mixup_multi.grid.shelf import Shelf, Site
@@ -67,6 +67,7 @@ def run_cells(
         MixupMultiError: found before training, or the output folder cannot be written.
     """
     check_writable(site.out)
+    protocol.tell(site.out, cells)
     shelf = Shelf(site if jobs == 1 else replace(site, device=torch.device("cpu")))
     tally = Tally(site, watcher)
     with logged_to(watcher):

@@ -26,6 +26,7 @@ from mixup_multi.report.results import (
     reproduction_sheet,
     result_records,
 )
+from mixup_multi.report.search import search_sheet
 from mixup_multi.report.sheet import Sheet, csv_text
 
 
@@ -101,6 +102,7 @@ def _section(group: Group, *, paper: bool, pictures: bool) -> Section:
         power_sheet(group) if paper else None,
         detail_sheet(group),
         cost_sheet(group),
+        search_sheet(group),
         settings_sheet(group),
         methods_sheet(group),
     ]

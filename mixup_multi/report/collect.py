@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mixup_multi.errors import OutputError
+from mixup_multi.grid import protocol
 from mixup_multi.grid.locks import Owner, running
+from mixup_multi.grid.selection import Done, Selected, select
 from mixup_multi.grid.store import CellFolder
 
 Record = Mapping[str, Any]
@@ -26,6 +27,7 @@ class FinishedCell:
         environment: environment.json; empty where it is lost.
         history: a record an epoch.
         dataset, model, method: labels; told apart by settings where equal labels differ in them.
+        search: of a cell that a search has chosen: what was `chosen`, and `over` what.
     """
 
     folder: CellFolder
@@ -36,6 +38,7 @@ class FinishedCell:
     dataset: str
     model: str
     method: str
+    search: Record = field(default_factory=dict)
 
     @property
     def row(self) -> tuple[str, str]:
@@ -65,7 +68,7 @@ class FinishedCell:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A cell without a result: `kind` is failed, running, unfinished or damaged."""
+    """A cell that is in no table: `kind` is failed, running, unfinished, damaged or unselected."""
 
     kind: str
     title: str
@@ -74,13 +77,17 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class Collected:
-    """Everything that an output folder holds; `stale` names cells retired for older data."""
+    """Everything that an output folder holds.
+
+    `stale` names cells retired for older data; `tried` counts those that a search only tried.
+    """
 
     out: Path
     finished: tuple[FinishedCell, ...]
     unfinished: tuple[Unfinished, ...]
     told_apart: tuple[str, ...]
     stale: tuple[str, ...]
+    tried: int = 0
 
 
 def collect(out: Path) -> Collected:
@@ -99,14 +106,46 @@ def collect(out: Path) -> Collected:
     holders = running(out)
     read = [_read(CellFolder(path), holders.get(path.name)) for path in folders]
     finished = [cell for cell in read if isinstance(cell, FinishedCell)]
-    shown, told_apart = _tell_apart(finished)
+    selected, unselected = reported(finished, protocol.read(out))
+    shown, told_apart = _tell_apart(selected)
     return Collected(
         out=out,
         finished=tuple(shown),
-        unfinished=tuple(cell for cell in read if isinstance(cell, Unfinished)),
+        unfinished=(*(cell for cell in read if isinstance(cell, Unfinished)), *unselected),
         told_apart=told_apart,
         stale=tuple(sorted(p.name for p in (out / "stale").glob("*") if _is_cell(p))),
+        tried=len(finished) - len(selected) - len(unselected),
     )
+
+
+def reported(
+    finished: Sequence[FinishedCell], entries: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[FinishedCell], list[Unfinished]]:
+    """Return finished cells with the numbers of the epoch that their protocol selects.
+
+    Args:
+        finished: as their folders tell them, with the last epoch's numbers.
+        entries: of protocol.json, by folder.
+
+    Returns:
+        The cells but those that a search only tried; and those of which nothing can be selected.
+    """
+    rules: dict[Any, list[FinishedCell]] = {}
+    for cell in finished:
+        entry = entries.get(cell.folder.path.name, {})
+        if "tried" not in entry:
+            cell = replace(cell, search=entry.get("search", {}))
+            rules.setdefault(entry.get("selection", "last"), []).append(cell)
+    taken: dict[Path, FinishedCell] = {}
+    without = []
+    for rule, cells in rules.items():
+        done = [Done(cell.record, cell.result, cell.history) for cell in cells]
+        for cell, selection in zip(cells, select(rule, done), strict=True):
+            if isinstance(selection, Selected):
+                taken[cell.folder.path] = replace(cell, result=selection.over(cell.result))
+            else:
+                without.append(Unfinished("unselected", title_of(cell.record), selection.why))
+    return [taken[c.folder.path] for c in finished if c.folder.path in taken], without
 
 
 def _is_cell(path: Path) -> bool:
@@ -142,31 +181,21 @@ def _without_record(name: str, failure: Record | None) -> Unfinished:
 
 
 def _finished(folder: CellFolder, record: Record, result: Record) -> FinishedCell:
-    needed = ("test_error", "test_rows", "train_rows", "data_key", "selection", "seconds", "notes")
+    needed = ("test_error", "test_rows", "train_rows", "data_key", "epochs", "seconds", "notes")
     for key in needed:
         result[key]
-    history, whole = _history(folder)
+    history, whole = folder.history()
     if not whole:
         result = {**result, "notes": [*result["notes"], "a line of metrics.jsonl is damaged"]}
     try:
         environment = folder.read_json("environment") or {}
     except OutputError:
         environment = {}
-    labels = {kind: str(record[kind]["label"]) for kind in ("dataset", "model", "method")}
+    labels: dict[str, Any] = {
+        kind: str(record[kind]["label"]) for kind in ("dataset", "model", "method")
+    }
     float(result["test_error"]), record["seed"], record["fold"], record["train"]["epochs"]
     return FinishedCell(folder, record, result, environment, history, **labels)
-
-
-def _history(folder: CellFolder) -> tuple[tuple[Record, ...], bool]:
-    """Return the epochs' records, and whether every line could be read."""
-    path = folder.path / "metrics.jsonl"
-    records, whole = [], path.is_file()
-    for line in path.read_text("utf-8", errors="replace").splitlines() if whole else []:
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            whole = False
-    return tuple(record for record in records if isinstance(record, dict)), whole
 
 
 def title_of(record: Record) -> str:
@@ -199,6 +228,7 @@ def row_settings(cell: FinishedCell) -> dict[str, Any]:
         **flat(record["dataset"]["settings"], "data."),
         **flat(record["model"]["settings"], "model."),
         **flat(train),
+        **_searched(cell, "train"),
     }
 
 
@@ -206,7 +236,12 @@ def column_settings(cell: FinishedCell) -> dict[str, Any]:
     """Return what makes a column: the method with its settings."""
     method = cell.record["method"]
     settings = {"method": method["name"], "erm_epochs": cell.record["erm_epochs"]}
-    return {**settings, **flat(method["settings"])}
+    return {**settings, **flat(method["settings"]), **_searched(cell, "method")}
+
+
+def _searched(cell: FinishedCell, section: str) -> dict[str, str]:
+    """Return the settings that a search chose: cells that differ in them stand in one place."""
+    return dict.fromkeys(cell.search.get("settings", {}).get(section, ()), "searched")
 
 
 def _tell_apart(cells: Sequence[FinishedCell]) -> tuple[list[FinishedCell], tuple[str, ...]]:
