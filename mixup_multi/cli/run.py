@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from mixup_multi.cli.plan import Planned, distinct_cells, output_folder, plan
 from mixup_multi.cli.progress import TerminalWatcher
 from mixup_multi.cli.results import print_results
+from mixup_multi.cli.searches import chosen_lines, search_lines
 from mixup_multi.engine.memory import pick_device
 from mixup_multi.errors import WriteError
 from mixup_multi.grid.run import run_cells
-from mixup_multi.grid.search import Ran, choose
+from mixup_multi.grid.search import Choice, Ran, choose
 from mixup_multi.grid.shelf import Site
 from mixup_multi.recipe.expand import Cell
 
@@ -60,8 +62,11 @@ def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOp
         raise WriteError(
             f"stopped: {error}. What is done is kept; the same command goes on with it."
         ) from error
-    for item, found in zip(planned, chosen, strict=True):
+    for item, choices in zip(planned, chosen, strict=True):
+        found = [cell for choice in choices for cell in choice.cells]
         print_results(console, item.recipe, [*item.cells, *found], watcher.results, out)
+        for line in (*search_lines(item.units), *chosen_lines(choices)):
+            _say(console, f"  {escape(line)}")
     _say(console, f"{len(watcher.results)} cells in {out}")
     if runner.failed:
         _say(console, _failures(list(runner.failed.values()), watcher.failed_before))
@@ -94,8 +99,8 @@ class _Runner:
 
 def _run_all(
     planned: Sequence[Planned], cells: Sequence[Cell], runner: _Runner
-) -> list[list[Cell]]:
-    """Run cells, searches and what follows from these, and return that for each recipe."""
+) -> list[list[Choice]]:
+    """Run cells, searches and what follows from these; return each recipe's choices."""
     units = [unit for item in planned for unit in item.units]
     choices = choose(units, runner.site.out, runner, cells)
     for choice in choices:
@@ -105,7 +110,7 @@ def _run_all(
     if following:
         runner(following)
     rest = iter(choices)
-    return [[cell for _ in item.units for cell in next(rest).cells] for item in planned]
+    return [[next(rest) for _ in item.units] for item in planned]
 
 
 def _failures(failed: Sequence[Cell], before: int) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mixup_multi.grid.search import Ran, decide, points_so_far
+from mixup_multi.grid.search import Choice, Ran, decide, points_so_far
 from mixup_multi.grid.state import CellState
 from mixup_multi.recipe.expand import Cell
 from mixup_multi.recipe.schema import Axis, Range
@@ -21,7 +22,8 @@ class SearchStates:
     """How far searches are.
 
     Attributes:
-        states: of search cells, and of those that follow from searches that have ended.
+        states: of all cells that are known: also of those that searches try, and of those that
+            follow from searches that have ended.
         waiting: how many cells are known only after the search.
         unasked: how many search cells a study has still to propose.
         lines: in words.
@@ -33,10 +35,12 @@ class SearchStates:
     lines: tuple[str, ...]
 
 
-def search_states(units: Sequence[Unit], out: Path, states_of: StatesOf) -> SearchStates:
-    """Return how far searches are in an output folder, which need not exist; writes nothing."""
-    tried = searching(units, out)
-    states = states_of(list(tried.values()))
+def search_states(
+    cells: Sequence[Cell], units: Sequence[Unit], out: Path, states_of: StatesOf
+) -> SearchStates:
+    """Return how far cells and searches are in an output folder; writes nothing."""
+    known = {cell.key: cell for cell in cells} | searching(units, out)
+    states = states_of(list(known.values()))
     ran = Ran(
         {state.cell.key: state.result for state in states if state.result is not None},
         frozenset(state.cell.key for state in states if state.state == "failed"),
@@ -48,14 +52,16 @@ def search_states(units: Sequence[Unit], out: Path, states_of: StatesOf) -> Sear
         lacking = max((unit.search.n or 0) - len(points), 0)
         unasked += lacking * len(unit.judges)
         choices.append(decide(unit, [] if lacking else points, out, ran))
-    following = [cell for choice in choices for cell in choice.cells if cell.key not in tried]
+    following = [cell for choice in choices for cell in choice.cells if cell.key not in known]
+    if following:
+        states = states_of([*known.values(), *following])
     waiting = sum(len(choice.unit.templates) for choice in choices if not choice.cells)
-    lines = [*search_lines(units)]
+    lines = [*search_lines(units), *chosen_lines(choices)]
     if unasked:
         lines.append(f"{unasked} search cells are still to be proposed by their studies")
     if waiting:
         lines.append(f"after the search: {waiting} cells, whose settings it will choose")
-    return SearchStates((*states, *states_of(following)), waiting, unasked, tuple(lines))
+    return SearchStates(tuple(states), waiting, unasked, tuple(lines))
 
 
 def judged(units: Sequence[Unit]) -> list[Cell]:
@@ -85,6 +91,18 @@ def search_lines(units: Sequence[Unit]) -> Iterator[str]:
         choices = f"{len(group)} choice{'s' * (len(group) > 1)} (per {group[0].search.per})"
         kind = group[0].search.study
         yield f"{text}; {kind}, {choices}, {points} points, {cells} search cells"
+
+
+def chosen_lines(choices: Sequence[Choice]) -> Iterator[str]:
+    """Yield what was chosen for each data set, model and method, and how often."""
+    found: dict[str, Counter[str]] = {}
+    for choice in choices:
+        for cell in choice.cells:
+            labels = " / ".join(entry.label for entry in cell.choices().values())
+            found.setdefault(labels, Counter())[str(cell.search)] += 1
+    for labels, counts in found.items():
+        times = [f"{text} ({n} of {counts.total()})" for text, n in counts.most_common()]
+        yield f"chosen for {labels}: {'; '.join(times)}"
 
 
 def _shown(axis: Axis) -> str:

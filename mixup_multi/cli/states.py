@@ -36,8 +36,8 @@ def print_states(
     keys = DataKeys(shelf)
     cells, units = distinct_cells(planned), [unit for item in planned for unit in item.units]
     check_validation([*cells, *judged(units)], shelf)
-    searches = search_states(units, folder, lambda tried: states_of(tried, folder, keys))
-    states = [*states_of(cells, folder, keys), *searches.states]
+    searches = search_states(cells, units, folder, lambda some: states_of(some, folder, keys))
+    states = searches.states
     left = _time_left(folder, states)
     if as_json:
         sys.stdout.write(json.dumps(_document(folder, states, left, searches), indent=1) + "\n")

@@ -67,10 +67,10 @@ def run_cells(
         MixupMultiError: found before training, or the output folder cannot be written.
     """
     check_writable(site.out)
-    protocol.tell(site.out, cells)
     shelf = Shelf(site if jobs == 1 else replace(site, device=torch.device("cpu")))
     tally = Tally(site, watcher)
     with logged_to(watcher):
+        protocol.tell(site.out, cells)
         states = states_of(cells, site.out, DataKeys(shelf), thorough=True)
         todo = [state.cell for state in states if _to_run(state, retry=retry)]
         missing = check_cells(todo, shelf)

@@ -57,14 +57,17 @@ Rule = Literal["last", "best_validation", "fold_mean", "best_test"]
 """Which epoch of a cell is reported; `grid.selection` executes it."""
 
 
+Number = Annotated[float, Field(allow_inf_nan=False)] | int
+
+
 class Range(Strict):
     """Numbers from `low` to `high`, both included; whole ones where both are whole.
 
     `log` draws their logarithm evenly.
     """
 
-    low: int | float
-    high: int | float
+    low: Number
+    high: Number
     log: bool = False
 
 
