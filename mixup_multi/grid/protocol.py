@@ -21,7 +21,7 @@ FILE = "protocol.json"
 Entry = dict[str, Any]
 
 
-def read(out: Path) -> dict[str, Entry]:
+def read_protocol(out: Path) -> dict[str, Entry]:
     """Return the entries by the cell's folder: `selection`, `tried`, and `search` where chosen.
 
     Raises:
@@ -45,7 +45,7 @@ def tell(out: Path, cells: Iterable[Cell]) -> None:
         return
     with held(out, FILE):
         try:
-            known = read(out)
+            known = read_protocol(out)
         except DamagedError:
             set_aside(out / FILE)
             known = {}

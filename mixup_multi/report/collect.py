@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mixup_multi.errors import OutputError
-from mixup_multi.grid import protocol
 from mixup_multi.grid.locks import Owner, running
+from mixup_multi.grid.protocol import read_protocol
 from mixup_multi.grid.selection import Done, Selected, select
 from mixup_multi.grid.store import CellFolder
 
@@ -106,7 +106,7 @@ def collect(out: Path) -> Collected:
     holders = running(out)
     read = [_read(CellFolder(path), holders.get(path.name)) for path in folders]
     finished = [cell for cell in read if isinstance(cell, FinishedCell)]
-    selected, unselected = reported(finished, protocol.read(out))
+    selected, unselected = reported(finished, read_protocol(out))
     shown, told_apart = _tell_apart(selected)
     return Collected(
         out=out,

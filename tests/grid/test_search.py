@@ -257,7 +257,7 @@ def test_a_cell_of_its_own_right_stays_when_a_search_tries_it(
     plain(ordinary)
     two = make_search({"over": {"train.lr": [0.01, 0.1]}})
     two([cell for unit in two.units for point in unit.grid() for cell in unit.trying(point)])
-    entries = protocol.read(two.out)
+    entries = protocol.read_protocol(two.out)
     assert ordinary[0].folder not in entries
     assert sum("tried" in entry for entry in entries.values()) == 3
 
@@ -349,4 +349,4 @@ def test_a_killed_study_goes_on_with_the_same_points(make_search: Make) -> None:
     )
     assert len(straight) == 5
     assert part == straight
-    assert protocol.read(search.out) == protocol.read(whole.out)
+    assert protocol.read_protocol(search.out) == protocol.read_protocol(whole.out)

@@ -162,10 +162,10 @@ def test_the_protocol_of_the_last_run_is_kept(make_grid: Callable[..., Any], tmp
     best = make_grid(tmp_path, datasets=data, selection="best_validation")
     memory = best.run()
     assert not any(memory.ended.values())  # nothing is trained again
-    entries = protocol.read(tmp_path)
+    entries = protocol.read_protocol(tmp_path)
     assert entries == {c.folder: {"selection": "best_validation"} for c in best.cells}
     make_grid(tmp_path, datasets=data, trials=1, train={"track_test": True}).run()
-    assert set(protocol.read(tmp_path)) == {c.folder for c in best.cells[2:]}
+    assert set(protocol.read_protocol(tmp_path)) == {c.folder for c in best.cells[2:]}
 
 
 def test_a_damaged_protocol_is_set_aside_and_written_anew(
@@ -177,4 +177,4 @@ def test_a_damaged_protocol_is_set_aside_and_written_anew(
     path.write_text(json.dumps({"cells": {}}))
     memory = grid.run()
     assert any("damaged" in said for said in memory.said)
-    assert len(protocol.read(tmp_path)) == 2
+    assert len(protocol.read_protocol(tmp_path)) == 2

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from mixup_multi.cli import main
 from mixup_multi.cli.app import app
 from mixup_multi.cli.plan import plan
-from mixup_multi.errors import SettingError
+from mixup_multi.errors import MixupMultiError, SettingError
+from mixup_multi.recipe.schema import Range
 
 GOOD = """\
 title: a search
@@ -88,16 +92,47 @@ def test_a_mistake_is_named_with_its_line(
 
 def test_a_range_is_checked_at_both_ends(tmp_path: Path) -> None:
     text = GOOD.replace("  by: validation_error", "  study: optuna\n  n: 3")
-    for given, said in (
+    for axis, said in (
         ("{low: 2, high: 1}", "not below"),
         ("{low: 0, high: 1, log: true}", "above 0"),
         ("{low: .nan, high: 1}", "finite number"),
         ("[[1, 2]]", "plain values"),
     ):
-        path = planned(tmp_path, text.replace("[0.1, 0.4]", given))
+        path = planned(tmp_path, text.replace("[0.1, 0.4]", axis))
         with pytest.raises(SettingError, match=said) as caught:
             plan([str(path)], [])
         assert str(caught.value).startswith(f"{path}:13:")
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    line=st.integers(9, GOOD.count("\n") - 1),
+    value=st.sampled_from(
+        ["", "x", "0", "-1", "[]", "{}", "[null]", "[{}]", "true", ".nan", "{low: 1}"]
+    ),
+    study=st.sampled_from(["", "  study: optuna\n  n: 2\n"]),
+)
+def test_a_mutated_search_plans_or_says_why(
+    tmp_path: Path, line: int, value: str, study: str
+) -> None:
+    lines = GOOD.splitlines()
+    lines[line] = f"{lines[line].partition(':')[0]}: {value}"
+    path = planned(tmp_path, "\n".join(lines) + "\n" + study)
+    said = str(path)
+    try:
+        (item,) = plan([str(path)], [])
+        json.dumps([[cell.record() for cell in unit.templates] for unit in item.units])
+    except MixupMultiError as error:
+        said = str(error)
+    assert str(path) in said
+
+
+def test_whole_ends_make_whole_numbers() -> None:
+    assert isinstance(Range(low=1, high=5).low, int)
+    assert isinstance(Range.model_validate_json('{"low": 1, "high": 5}').high, int)
+    assert isinstance(Range.model_validate_json('{"low": 1.0, "high": 5}').low, float)
 
 
 def test_folds_do_not_share_a_choice(tmp_path: Path) -> None:
