@@ -16,7 +16,7 @@ from mixup_multi.cli.searches import chosen_lines, search_lines
 from mixup_multi.engine.memory import pick_device
 from mixup_multi.errors import WriteError
 from mixup_multi.grid.run import run_cells
-from mixup_multi.grid.search import Choice, Ran, choose
+from mixup_multi.grid.search import Decision, Ran, choose
 from mixup_multi.grid.shelf import Site
 from mixup_multi.recipe.expand import Cell
 
@@ -99,7 +99,7 @@ class _Runner:
 
 def _run_all(
     planned: Sequence[Planned], cells: Sequence[Cell], runner: _Runner
-) -> list[list[Choice]]:
+) -> list[list[Decision]]:
     """Run cells, searches and what follows from these; return each recipe's choices."""
     units = [unit for item in planned for unit in item.units]
     choices = choose(units, runner.site.out, runner, cells)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mixup_multi.grid.search import Choice, Ran, decide, points_so_far
+from mixup_multi.grid.search import Decision, Ran, decide, points_so_far
 from mixup_multi.grid.state import CellState
 from mixup_multi.recipe.expand import Cell
 from mixup_multi.recipe.schema import Axis, Range
@@ -93,7 +93,7 @@ def search_lines(units: Sequence[Unit]) -> Iterator[str]:
         yield f"{text}; {kind}, {choices}, {points} points, {cells} search cells"
 
 
-def chosen_lines(choices: Sequence[Choice]) -> Iterator[str]:
+def chosen_lines(choices: Sequence[Decision]) -> Iterator[str]:
     """Yield what was chosen for each data set, model and method, and how often."""
     found: dict[str, Counter[str]] = {}
     for choice in choices:

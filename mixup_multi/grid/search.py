@@ -37,7 +37,7 @@ class Ran:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Decision:
     """A unit with the cells that follow from its search; none where no point has finished."""
 
     unit: Unit
@@ -77,7 +77,7 @@ class Grid:
 
 def choose(
     units: Sequence[Unit], out: Path, run: Callable[[list[Cell]], Ran], beside: Sequence[Cell] = ()
-) -> list[Choice]:
+) -> list[Decision]:
     """Run the search cells of all units, and return what is to be run for each.
 
     Args:
@@ -96,7 +96,7 @@ def choose(
 
 def _choose(
     units: Sequence[Unit], out: Path, run: Callable[[list[Cell]], Ran], beside: Sequence[Cell]
-) -> list[Choice]:
+) -> list[Decision]:
     proposers: list[Proposer] = [
         Grid(unit) if unit.search.study == "grid" else Study(unit, out) for unit in units
     ]
@@ -136,14 +136,14 @@ def _settled(unit: Unit, point: Point, ran: Ran) -> bool:
     return all(cell.key in ran.results or cell.key in ran.failed for cell in unit.trying(point))
 
 
-def decide(unit: Unit, points: Sequence[Point], out: Path, ran: Ran) -> Choice:
+def decide(unit: Unit, points: Sequence[Point], out: Path, ran: Ran) -> Decision:
     """Return the cells of the best point, the first of several; none where one is not settled."""
     if not points or not all(_settled(unit, point, ran) for point in points):
-        return Choice(unit, ())
+        return Decision(unit, ())
     scores = [score_of(unit, point, out, ran.results) for point in points]
     found = [score for score in scores if score is not None]
     if not found:
-        return Choice(unit, ())
+        return Decision(unit, ())
     told = {
         "over": {path: _plain(axis) for path, axis in unit.axes.items()},
         "settings": {
@@ -157,7 +157,7 @@ def decide(unit: Unit, points: Sequence[Point], out: Path, ran: Ran) -> Choice:
         "failed": len(points) - len(found),
         "score": min(found),
     }
-    return Choice(unit, tuple(unit.final(points[scores.index(min(found))], told)))
+    return Decision(unit, tuple(unit.final(points[scores.index(min(found))], told)))
 
 
 def _plain(axis: Any) -> Any:

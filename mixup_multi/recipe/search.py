@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -26,6 +26,7 @@ from mixup_multi.recipe.expand import (
 )
 from mixup_multi.recipe.explain import Place
 from mixup_multi.recipe.schema import Axis, Matrix, Range, Recipe, Search
+from mixup_multi.recipe.search_check import check_search
 from mixup_multi.recipe.searched import Point, Searched
 
 
@@ -165,7 +166,7 @@ def _places_by_method(part: Matrix, prefix: Place) -> dict[int, Places]:
     search = part.search
     if search is None:
         return {}
-    _check_search(part, search, (*prefix, "search"))
+    check_search(part, search, (*prefix, "search"))
     found: dict[int, Places] = {number: {} for number in range(len(part.methods))}
     for path in search.over:
         if path.startswith("train."):
@@ -189,56 +190,6 @@ def _named(part: Matrix, path: str, place: Place) -> tuple[int, str]:
         f"{did_you_mean(path.rpartition('.')[0] or path, known)}",
         place,
     )
-
-
-def _check_search(part: Matrix, search: Search, place: Place) -> None:
-    for wrong, message, key in _mistakes(part, search):
-        if wrong:
-            raise SettingError(f"search: {message}", (*place, *key))
-    for path, axis in search.over.items():
-        for wrong, message in _axis_mistakes(search, axis):
-            if wrong:
-                raise SettingError(f"search.over {path!r}: {message}", (*place, "over", path))
-
-
-def _mistakes(part: Matrix, search: Search) -> Iterator[tuple[bool, str, tuple[str, ...]]]:
-    optuna, shared = search.study == "optuna", search.per == "dataset"
-    yield (
-        part.selection not in ("last", "best_validation"),
-        f"selection: {part.selection} looks at test parts or at all folds, and a search may look"
-        " at its own validation part only; expected selection: last or best_validation",
-        (),
-    )
-    yield optuna and search.n is None, "study: optuna needs n, the number of points to try", ()
-    yield not optuna and search.n is not None, "n is of study: optuna; a grid tries all", ("n",)
-    yield (
-        not shared and search.trials is not None,
-        "trials is of per: dataset; with per: trial every trial chooses for itself",
-        ("trials",),
-    )
-    yield (
-        shared and (search.trials or 1) > part.trials,
-        f"trials is {search.trials}, and the recipe has {part.trials}",
-        ("trials",),
-    )
-    yield (
-        shared and part.folds is not None,
-        "per: dataset would choose by rows that other folds are tested on; expected per: trial",
-        ("per",),
-    )
-
-
-def _axis_mistakes(search: Search, axis: Axis) -> Iterator[tuple[bool, str]]:
-    if isinstance(axis, Range):
-        yield search.study == "grid", "a range is for study: optuna; a grid takes a list of values"
-        yield axis.low >= axis.high, f"low {axis.low} is not below high {axis.high}"
-        yield axis.log and axis.low <= 0, f"log needs low above 0, not {axis.low}"
-        return
-    texts = [json.dumps(value) for value in axis]
-    yield not axis, "the list is empty; expected the values to try"
-    yield len({*texts}) < len(texts), "a value is listed twice"
-    plain = all(isinstance(value, str | int | float | None) for value in axis)
-    yield search.study == "optuna" and not plain, "a study takes plain values, no lists or sections"
 
 
 def _check_values(unit: Unit, place: Place) -> None:

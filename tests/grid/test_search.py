@@ -21,7 +21,7 @@ from mixup_multi.engine.source import Data
 from mixup_multi.errors import SettingError
 from mixup_multi.grid import protocol
 from mixup_multi.grid.run import run_cells
-from mixup_multi.grid.search import Choice, Ran, choose
+from mixup_multi.grid.search import Decision, Ran, choose
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.state import states_of
 from mixup_multi.recipe.expand import Cell
@@ -67,14 +67,14 @@ class Search:
         self.trained += memory.started
         return Ran(self.results, frozenset(failed))
 
-    def run(self) -> list[Choice]:
+    def run(self) -> list[Decision]:
         """Run the search and what follows from it."""
         ordinary, units = expanded(self.recipe)
         choices = choose(units, self.out, self, ordinary)
         self([cell for choice in choices for cell in choice.cells])
         return choices
 
-    def chosen(self, choices: Sequence[Choice]) -> list[dict[str, Any]]:
+    def chosen(self, choices: Sequence[Decision]) -> list[dict[str, Any]]:
         return [dict(c.cells[0].search.point) for c in choices if c.cells and c.cells[0].search]
 
 
