@@ -154,10 +154,9 @@ def _selection(cells: Sequence[FinishedCell]) -> Iterator[Remark]:
     if tracked:
         text += f" The test error was recorded while training (track_test) on {', '.join(tracked)}"
         chosen = sorted({cell.dataset for cell in cells if cell.result["selected_on_test"]})
-        text += f", and selected on, on {', '.join(chosen)}: those errors are optimistic." * bool(
-            chosen
-        )
-        text += ", and nothing was selected on it." * (not chosen)
+        text += ", and nothing was selected on it." if not chosen else "."
+        if chosen:
+            text += f" It chose the epoch on {', '.join(chosen)}: those errors are optimistic."
     if any(cell.result["selected_epoch"] != cell.result["epochs"] for cell in cells):
         text += " Calibration and confusion are of the stored outputs, those of the last epoch."
     yield Remark("condition", text)

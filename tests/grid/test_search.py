@@ -295,6 +295,16 @@ def test_a_stopped_study_proposes_what_it_would_have(make_search: Make) -> None:
     assert again.results.keys() == whole.results.keys()
 
 
+def test_where_data_is_missing_a_study_asks_for_no_more(make_search: Make) -> None:
+    optuna = pytest.importorskip("optuna")
+    search = make_search(STUDY)
+    (decision,) = choose(search.units, search.out, lambda _: Ran({}, frozenset()))
+    assert decision.cells == ()
+    storage = f"sqlite:///{search.out / 'search.sqlite'}"
+    (name,) = optuna.get_all_study_names(storage)
+    assert len(optuna.load_study(storage=storage, study_name=name).trials) == 1
+
+
 def test_a_failed_point_is_told_as_failed(make_search: Make) -> None:
     optuna = pytest.importorskip("optuna")
     over = {"train.lr": [1e30]}

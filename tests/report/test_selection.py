@@ -55,12 +55,13 @@ def test_tables_differences_and_remarks_follow_fold_mean(new_folder: Make) -> No
     found = report(folder.path)
     (row,) = sheet(found, "errors").rows
     assert [entry.value for entry in row[2:]] == [15.0, 10.0]
+    assert "(as Xu et al. 2019: the held-out fold selects" in sheet(found, "errors").caption
     (pair,) = sheet(found, "paired").rows
     assert pair[4].value == -5.0  # folds paired: 15 - 20 and 5 - 10
     assert pair[6].value == 0.0
     said = texts(found)
     assert "held-out fold selects and is reported, so optimistic" in said
-    assert "and selected on, on Iris: those errors are optimistic" in said
+    assert "It chose the epoch on Iris: those errors are optimistic." in said
     assert "Calibration and confusion are of the stored outputs" in said
     assert {record["selection"][:30] for record in found.sections[0].records} == {
         "epoch of the least mean test e"
