@@ -18,7 +18,7 @@ from _timing import Row, machine, print_rows, race
 from torch import nn
 
 from mixup_multi.engine import loop
-from mixup_multi.engine.cohort import train_cohort
+from mixup_multi.engine.cohort import start_cohort, train_cohort
 from mixup_multi.engine.settings import Train
 from mixup_multi.engine.source import Data, TensorSource
 from mixup_multi.mix import BetaShare
@@ -87,7 +87,8 @@ def one_by_one(jobs: Sequence[loop.Job]) -> None:
 
 def together(jobs: Sequence[loop.Job]) -> None:
     """Train the jobs as one cohort."""
-    train_cohort(jobs)
+    named = {str(place): job for place, job in enumerate(jobs)}
+    train_cohort(named, start_cohort(named))
     _wait(jobs)
 
 

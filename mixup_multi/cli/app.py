@@ -55,6 +55,10 @@ def run(
     retry: Annotated[
         Retry | None, typer.Option(help="failed: run again the cells that failed earlier.")
     ] = None,
+    no_cohort: Annotated[
+        bool,
+        typer.Option("--no-cohort", help="Train every cell by itself, not stacked with others."),
+    ] = False,
     set_: SetOption = None,
 ) -> None:
     """Train every cell of the recipes that is not done, then print one table.
@@ -68,7 +72,9 @@ def run(
     from mixup_multi.cli.plan import data_root
     from mixup_multi.cli.run import RunOptions, run_recipes
 
-    options = RunOptions(data_root(data), out, device, skip_missing, jobs, retry is not None)
+    options = RunOptions(
+        data_root(data), out, device, skip_missing, jobs, retry is not None, not no_cohort
+    )
     raise typer.Exit(run_recipes(recipes, set_ or [], options))
 
 

@@ -1,11 +1,13 @@
-"""What a run shows in the terminal: a bar for each cell that is being trained, a line for each end.
+"""What a run shows in the terminal: a bar for what is being trained, a line for each end.
 
-Without a terminal there are the lines only.
+Cells of one data set and model, which may train together by the dozen, share a bar. Without a
+terminal there are the lines only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
@@ -22,6 +24,15 @@ from rich.progress import (
 from mixup_multi.recipe.expand import Cell
 
 
+@dataclass
+class _Bar:
+    """A bar and the cells that it stands for, with the epochs that each has behind it."""
+
+    task: TaskID
+    cells: dict[str, Cell] = field(default_factory=dict)
+    epochs: dict[str, float] = field(default_factory=dict)
+
+
 class TerminalWatcher:
     """Shows how the cells go on, and keeps the results.
 
@@ -35,7 +46,7 @@ class TerminalWatcher:
         self.numbers: dict[str, int] = {}
         self.results: dict[str, dict[str, Any]] = {}
         self.failed_before = 0
-        self.bars: dict[str, TaskID] = {}
+        self.bars: dict[tuple[str, str], _Bar] = {}
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -54,23 +65,28 @@ class TerminalWatcher:
             self.numbers.setdefault(cell.key, len(self.numbers) + 1)
 
     def cell_starts(self, cell: Cell) -> None:
-        """Show a fresh bar."""
-        self._drop_bar(cell)
-        self.bars[cell.key] = self.progress.add_task(
-            self._heading(cell), total=cell.train.epochs, status="starting"
-        )
+        """Show it in a bar."""
+        kind = _kind(cell)
+        if kind not in self.bars:
+            self.bars[kind] = _Bar(self.progress.add_task("", status="starting"))
+        self.bars[kind].cells[cell.key] = cell
+        self.bars[kind].epochs[cell.key] = 0
+        self._refresh(self.bars[kind])
 
     def epoch_ends(self, cell: Cell, record: dict[str, float]) -> None:
-        """Move the cell's bar on."""
+        """Move its bar on."""
+        bar = self.bars[_kind(cell)]
+        bar.epochs[cell.key] = record["epoch"]
         watched = record.get("validation_error", record.get("train_error", float("nan")))
         part = "validation" if "validation_error" in record else "training"
         status = f"loss {record['train_loss']:.4f}, {part} error {watched:.2f} %"
-        self.progress.update(self.bars[cell.key], completed=record["epoch"], status=status)
+        self.progress.update(bar.task, status=status)
+        self._refresh(bar)
 
     def cell_ends(self, cell: Cell, result: dict[str, Any], *, fresh: bool) -> None:
         """Print the cell's result."""
         self.results[cell.key] = result
-        self._drop_bar(cell)
+        self._drop(cell)
         if fresh:
             when = "" if cell.selection == "last" else " at the last epoch"
             self._print(
@@ -80,7 +96,7 @@ class TerminalWatcher:
 
     def cell_fails(self, cell: Cell, message: str, *, fresh: bool) -> None:
         """Print why."""
-        self._drop_bar(cell)
+        self._drop(cell)
         self.failed_before += not fresh
         when = "failed" if fresh else "failed earlier"
         self._print(f"[red]{when}[/] {escape(cell.title)}: {escape(message)}")
@@ -92,9 +108,31 @@ class TerminalWatcher:
     def _heading(self, cell: Cell) -> str:
         return escape(f"[{self.numbers[cell.key]}/{len(self.numbers)}] {cell.title}")
 
-    def _drop_bar(self, cell: Cell) -> None:
-        if cell.key in self.bars:
-            self.progress.remove_task(self.bars.pop(cell.key))
+    def _refresh(self, bar: _Bar) -> None:
+        cells = list(bar.cells.values())
+        first = cells[0]
+        heading = self._heading(first)
+        if len(cells) > 1:
+            heading = escape(f"{' / '.join(_kind(first))}, {len(cells)} cells together")
+        total = sum(cell.train.epochs for cell in cells)
+        done = sum(bar.epochs.values())
+        self.progress.update(bar.task, description=heading, total=total, completed=done)
+
+    def _drop(self, cell: Cell) -> None:
+        """Take a cell out of its bar, and the last one's bar away."""
+        bar = self.bars.get(_kind(cell))
+        if bar is None or bar.cells.pop(cell.key, None) is None:
+            return
+        del bar.epochs[cell.key]
+        if bar.cells:
+            self._refresh(bar)
+        else:
+            self.progress.remove_task(self.bars.pop(_kind(cell)).task)
 
     def _print(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)
+
+
+def _kind(cell: Cell) -> tuple[str, str]:
+    """Return the labels of data set and model."""
+    return cell.dataset.label, cell.model.label

@@ -32,6 +32,7 @@ class RunOptions:
         skip_missing: leave out cells whose data is missing.
         jobs: how many processes train.
         retry: run again what failed earlier.
+        cohorts: whether cells may train together.
     """
 
     data: Path
@@ -40,6 +41,7 @@ class RunOptions:
     skip_missing: bool = False
     jobs: int = 1
     retry: bool = False
+    cohorts: bool = True
 
 
 def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOptions) -> int:
@@ -92,6 +94,7 @@ class _Runner:
             jobs=self.options.jobs,
             skip_missing=self.options.skip_missing,
             retry=self.options.retry,
+            cohorts=self.options.cohorts,
         )
         self.failed.update((cell.key, cell) for cell in failed)
         return Ran(self.watcher.results, frozenset(self.failed))

@@ -1,14 +1,17 @@
 """Cohorts: jobs that differ in seed, numbers and method only, trained together as one model.
 
-Each member has the initialisation, the order of rows, the draws, the optimiser state and the
-checkpoints that it has alone; only its arithmetic is done side by side with the others', so
-results agree up to rounding. A cohort of one is the one-by-one path itself.
+Each member has the initialisation, the order of rows, the draws and the optimiser state that it
+has alone; only its arithmetic is done side by side with the others', so results agree up to
+rounding. A cohort has one checkpoint, so that its members are always at one epoch: how sums are
+rounded depends on who is in the stack, and a cohort that goes on has to end with the same bits.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,125 +22,138 @@ from mixup_multi.engine.cohort_likeness import member_order, why_not
 from mixup_multi.engine.cohort_stack import Stack
 from mixup_multi.engine.loop import Job
 from mixup_multi.engine.memory import keep_freed_memory
-from mixup_multi.engine.state import State
+from mixup_multi.engine.record import broken_weights
+from mixup_multi.engine.state import State, load_checkpoint, save_checkpoint
 from mixup_multi.errors import DivergedError, SettingError
 from mixup_multi.streams import seed_of
 
-OnMemberEpoch = Callable[[int, Record], None]
-Ended = State | DivergedError
+Jobs = Mapping[str, Job]
+"""The members by name, in the order in which they are stacked where nothing else decides."""
+OnMemberEpoch = Callable[[str, Record], None]
 
 
-def train_cohort(jobs: Sequence[Job], on_epoch: OnMemberEpoch | None = None) -> list[Ended]:
-    """Train jobs together, from their checkpoints where there are some, to the last epoch.
-
-    Members whose checkpoints are behind catch up first. A member whose loss is no longer finite
-    leaves the cohort, and the others go on.
+def start_cohort(jobs: Jobs, checkpoint: Path | None = None) -> dict[str, State]:
+    """Return the members' states before the first epoch, or those of the cohort's checkpoint.
 
     Args:
-        jobs: as a group that `cohorts` returned.
-        on_epoch: called with a member's place in `jobs` and its record, as `loop.run` calls its
-            own; `seconds` is the member's share of the cohort's time.
+        jobs: two or more, as a group that `cohorts` returned.
+        checkpoint: of the cohort. A member that is not in it has left the cohort, and has no
+            state here.
+    """
+    states = {name: loop.start(job) for name, job in jobs.items()}
+    saved = None if checkpoint is None else load_checkpoint(checkpoint, _device(jobs))
+    if checkpoint is None or saved is None:
+        return states
+    members = {name: state for name, state in states.items() if name in saved}
+    for name, state in members.items():
+        state.take(saved[name], checkpoint)
+    return members
+
+
+def train_cohort(
+    jobs: Jobs,
+    states: Mapping[str, State],
+    checkpoint: Path | None = None,
+    on_epoch: OnMemberEpoch | None = None,
+) -> dict[str, DivergedError]:
+    """Train members from `states` to the last epoch.
+
+    A member whose loss is no longer finite leaves the cohort, and the others go on.
+
+    Args:
+        jobs: the members with a state, at least.
+        states: as `start_cohort` returned them; they are moved on.
+        checkpoint: where to write the cohort's checkpoints.
+        on_epoch: called with a member's name and its record, as `loop.run` calls its own;
+            `seconds` is the member's share of the cohort's time.
 
     Returns:
-        For each job its trained state, or why it has diverged.
+        Why those that have left did.
 
     Raises:
         SettingError: the jobs cannot train together; nothing has been trained by then.
         PointError: a model does not offer the point that is to be mixed at.
     """
-    if len(jobs) == 1:
-        return [_alone(jobs[0], on_epoch)]
-    states = [loop.start(job) for job in jobs]
-    for job, state in zip(jobs, states, strict=True):
-        job.objective.check(state.model)
-    reason = why_not(jobs, [state.model for state in states])
+    names = list(states)
+    models = [states[name].model for name in names]
+    _check([jobs[name] for name in names], models)
+    keep_freed_memory()
+    left: dict[str, DivergedError] = {}
+    team = [names[place] for place in member_order([jobs[name] for name in names], models)]
+    while team and states[team[0]].epoch < jobs[team[0]].train.epochs:
+        cohort = _Team({name: (jobs[name], states[name]) for name in team}, checkpoint)
+        left |= cohort.run(on_epoch or _deaf)
+        team = [name for name in team if name not in left]
+    return left
+
+
+def _check(jobs: Sequence[Job], models: Sequence[nn.Module]) -> None:
+    for job, model in zip(jobs, models, strict=True):
+        job.objective.check(model)
+    reason = why_not(jobs, models)
     if reason is not None:
         raise SettingError(f"these jobs cannot train together: {reason}; train them one by one")
-    keep_freed_memory()
-    failed: dict[int, DivergedError] = {}
-    while team := _next_team(jobs, states, failed):
-        until = _meeting(jobs, states, team, failed)
-        some = [jobs[i] for i in team]
-        lost = _together(some, [states[i] for i in team], until, _numbered(on_epoch, team))
-        failed |= {team[place]: error for place, error in lost.items()}
-    return [failed.get(member, state) for member, state in enumerate(states)]
 
 
-def _numbered(on_epoch: OnMemberEpoch | None, team: Sequence[int]) -> OnMemberEpoch:
-    """Return a callback that takes a place in the team."""
-
-    def tell(place: int, record: Record) -> None:
-        if on_epoch is not None:
-            on_epoch(team[place], record)
-
-    return tell
+def _deaf(name: str, record: Record) -> None:
+    """Take no notice."""
 
 
-def _alone(job: Job, on_epoch: OnMemberEpoch | None) -> Ended:
-    state = loop.start(job)
-    try:
-        loop.run(job, state, None if on_epoch is None else lambda record: on_epoch(0, record))
-    except DivergedError as error:
-        return error
-    return state
+def _device(jobs: Jobs) -> torch.device:
+    return next(iter(jobs.values())).device
 
 
-def _next_team(jobs: Sequence[Job], states: Sequence[State], failed: Container[int]) -> list[int]:
-    """Return the members that are furthest behind, in a stack's order; none at the end."""
-    last = jobs[0].train.epochs
-    running = [i for i, s in enumerate(states) if i not in failed and s.epoch < last]
-    behind = [i for i in running if states[i].epoch == min(states[j].epoch for j in running)]
-    return [behind[place] for place in member_order(*_some(jobs, states, behind))]
+class _Team:
+    """Members of one stack, until the last epoch or until some leave it."""
 
+    def __init__(self, members: Mapping[str, tuple[Job, State]], checkpoint: Path | None) -> None:
+        self.names = list(members)
+        self.jobs = [job for job, _ in members.values()]
+        self.states = [state for _, state in members.values()]
+        self.stack = Stack(self.jobs, self.states)
+        self.checkpoint = checkpoint
 
-def _some(
-    jobs: Sequence[Job], states: Sequence[State], members: Sequence[int]
-) -> tuple[list[Job], list[nn.Module]]:
-    return [jobs[i] for i in members], [states[i].model for i in members]
+    def run(self, on_epoch: OnMemberEpoch) -> dict[str, DivergedError]:
+        """Train; return those that diverged in the last epoch that was trained."""
+        train = self.jobs[0].train
+        left: dict[str, DivergedError] = {}
+        saved = time.monotonic()
+        while not left and (epoch := self.states[0].epoch) < train.epochs:
+            ended = self._epoch()
+            left = {name: said for name, said in ended.items() if isinstance(said, DivergedError)}
+            going = {name: said for name, said in ended.items() if isinstance(said, dict)}
+            for name, state in zip(self.names, self.states, strict=True):
+                if name in going:
+                    state.epoch = epoch + 1
+                    state.history.append(going[name])
+            due = time.monotonic() - saved >= train.checkpoint_seconds
+            if due or left or epoch + 1 == train.epochs:
+                self._save(going)
+                saved = time.monotonic()
+            for name, record in going.items():
+                on_epoch(name, record)
+        return left
 
+    def _epoch(self) -> dict[str, Record | DivergedError]:
+        """Train an epoch; a member whose last step broke its weights has diverged as well."""
+        ended = dict(zip(self.names, run_epoch(self.jobs, self.states, self.stack), strict=True))
+        zipped = zip(self.names, self.states, self.stack.finite().tolist(), strict=True)
+        broken = {name: state.epoch + 1 for name, state, finite in zipped if not finite}
+        return {
+            name: broken_weights(broken[name], self.checkpoint)
+            if name in broken and isinstance(said, dict)
+            else said
+            for name, said in ended.items()
+        }
 
-def _meeting(
-    jobs: Sequence[Job], states: Sequence[State], team: Sequence[int], failed: Container[int]
-) -> int:
-    """Return the epoch at which the team meets the next members, or the last."""
-    others = [s.epoch for i, s in enumerate(states) if i not in failed and i not in team]
-    return min([*others, jobs[0].train.epochs])
-
-
-def _together(
-    jobs: Sequence[Job],
-    states: Sequence[State],
-    until: int,
-    on_epoch: OnMemberEpoch,
-) -> dict[int, DivergedError]:
-    """Train members of one epoch until another, or until some diverge; return those by place."""
-    stack = Stack(jobs, states)
-    failed: dict[int, DivergedError] = {}
-    saved = time.monotonic()
-    while not failed and (epoch := max(state.epoch for state in states)) < until:
-        going: dict[int, Record] = {}
-        for place, ended in enumerate(run_epoch(jobs, states, stack)):
-            if isinstance(ended, DivergedError):
-                failed[place] = ended
-            else:
-                going[place] = ended
-        for place, record in going.items():
-            states[place].epoch = epoch + 1
-            states[place].history.append(record)
-        due = time.monotonic() - saved >= jobs[0].train.checkpoint_seconds
-        if due or epoch + 1 == jobs[0].train.epochs:
-            stack.write_back()
-            for place in going:
-                _save(jobs[place], states[place])
-            saved = time.monotonic()
-        for place, record in going.items():
-            on_epoch(place, record)
-    stack.write_back()
-    return failed
-
-
-def _save(job: Job, state: State) -> None:
-    """Write a member's checkpoint as it writes it alone, with its own global generator."""
-    if job.checkpoint is not None:
-        torch.manual_seed(seed_of(job.seed, "dropout"))
-        state.save(job.checkpoint)
+    def _save(self, going: Mapping[str, Any]) -> None:
+        """Bring the states up to date, and write the checkpoint of those that go on."""
+        self.stack.write_back()
+        if self.checkpoint is None or not going:
+            return
+        content = {}
+        for name, job, state in zip(self.names, self.jobs, self.states, strict=True):
+            if name in going:
+                torch.manual_seed(seed_of(job.seed, "dropout"))  # as it stands alone
+                content[name] = state.content()
+        save_checkpoint(content, self.checkpoint)

@@ -91,10 +91,19 @@ class _Alike:
 
 def _key(place: int, job: Job, model: nn.Module, even_if_slower: bool) -> Hashable:
     found = aspects(job, model)
-    slow = job.device.type == "cpu" and any(isinstance(m, CONVOLUTIONS) for m in model.modules())
-    if isinstance(found, str) or (slow and not even_if_slower):
+    if isinstance(found, str) or (_is_slow(job, model) and not even_if_slower):
         return place
     return tuple(found.items())
+
+
+def may_join(job: Job, model: nn.Module) -> bool:
+    """Whether a job can train with others of its kind, and does not lose by it."""
+    return not (isinstance(aspects(job, model), str) or _is_slow(job, model))
+
+
+def _is_slow(job: Job, model: nn.Module) -> bool:
+    stacks_badly = any(isinstance(module, CONVOLUTIONS) for module in model.modules())
+    return job.device.type == "cpu" and stacks_badly
 
 
 def _divided(places: Sequence[int], most: int) -> list[list[int]]:

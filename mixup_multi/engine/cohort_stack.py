@@ -67,6 +67,11 @@ class Stack:
                 view.grad = None if gradient is None else _laid_out(gradient[run], view)
         self._optimizer.step()
 
+    def finite(self) -> Tensor:
+        """Return whether all of a member's weights are finite, `(M,)`."""
+        leaves = [leaf.detach().isfinite().flatten(1).all(1) for leaf in self.trained]
+        return torch.stack(leaves).all(0)
+
     @torch.no_grad()
     def write_back(self) -> None:
         """Copy weights, buffers and optimiser states into the members' states."""
@@ -89,8 +94,7 @@ class Stack:
             {"params": views, "lr": train.lr, "weight_decay": train.weight_decay}
             for views, train in zip(self._views, first, strict=True)
         ]
-        fused = self.trained[0].device.type in ("cpu", "cuda")
-        optimizer = optimizer_of(groups, self._jobs[0].train, fused or None)
+        optimizer = optimizer_of(groups, self._jobs[0].train)
         for rows, views in zip(self._rows, self._views, strict=True):
             optimizers = [self._states[member].optimizer for member in _members(rows)]
             for place, view in enumerate(views):

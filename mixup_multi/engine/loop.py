@@ -16,7 +16,7 @@ from mixup_multi.engine.evaluate import outputs_of
 from mixup_multi.engine.memory import model_inputs, to_channels_last
 from mixup_multi.engine.optimizer import optimizer_of, trained_parameters
 from mixup_multi.engine.order import epoch_batches
-from mixup_multi.engine.record import diverged, measures, summarised, watched
+from mixup_multi.engine.record import broken_weights, measures, summarised, watched
 from mixup_multi.engine.settings import Train
 from mixup_multi.engine.source import Data
 from mixup_multi.engine.state import State
@@ -101,9 +101,7 @@ def _check_weights(job: Job, state: State) -> None:
     """Raise `DivergedError` where the epoch's last step broke the weights: never save them."""
     finite = [torch.isfinite(p.detach()).all() for p in state.model.parameters()]
     if not bool(torch.stack(finite).all()):
-        raise diverged(
-            f"a weight is no longer finite after epoch {state.epoch + 1}", job.checkpoint
-        )
+        raise broken_weights(state.epoch + 1, job.checkpoint)
 
 
 def _epoch(job: Job, objective: Objective, state: State) -> dict[str, float]:

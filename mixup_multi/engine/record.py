@@ -51,6 +51,11 @@ def diverged(what: str, checkpoint: Path | None) -> DivergedError:
     )
 
 
+def broken_weights(epoch: int, checkpoint: Path | None) -> DivergedError:
+    """Return the error of weights that are no longer finite after the `epoch`-th (from 1)."""
+    return diverged(f"a weight is no longer finite after epoch {epoch}", checkpoint)
+
+
 def watched(data: Data, train: Train, epoch: int) -> dict[str, Source]:
     """Return the parts that the protocol evaluates after the `epoch`-th epoch (from 1), by name."""
     if epoch % train.evaluate_every and epoch != train.epochs:

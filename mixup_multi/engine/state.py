@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Generator, nn
@@ -35,13 +36,9 @@ class State:
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
 
-    def save(self, path: Path) -> None:
-        """Write a checkpoint, whole or not at all; the one before it is kept beside it.
-
-        Raises:
-            WriteError: it cannot be written.
-        """
-        content = {
+    def content(self) -> dict[str, Any]:
+        """Return all of it as tensors and plain values, with torch's global generators."""
+        return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generators": {name: g.get_state() for name, g in self.generators.items()},
@@ -50,42 +47,20 @@ class State:
             "epoch": self.epoch,
             "history": self.history,
         }
-        try:
-            if path.exists():
-                path.replace(previous(path))
-        except OSError as error:
-            raise not_written(path, error) from error
-        save_sealed(content, path)
 
-    def resume(self, path: Path, device: torch.device) -> None:
-        """Go back to the newest checkpoint that is whole; stay as new where there is none.
-
-        A damaged one is set aside with a message.
-        """
-        for candidate in (path, previous(path)):
-            if candidate.exists():
-                try:
-                    self.load(candidate, device)
-                except DamagedError:
-                    set_aside(candidate)
-                else:
-                    return
-
-    def load(self, path: Path, device: torch.device) -> None:
-        """Go back to a checkpoint.
+    def take(self, content: Mapping[str, Any], path: Path) -> None:
+        """Go back to what `content` returned, as it was read from `path`.
 
         Raises:
-            DamagedError: the file is damaged.
             OutputError: it belongs to another model or optimiser.
         """
-        content = load_sealed(path, device)
         try:
             self.model.load_state_dict(content["model"])
             self.optimizer.load_state_dict(content["optimizer"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise OutputError(
                 f"{path} is the checkpoint of another model or optimiser ({error});"
-                " choose another --out folder, or remove this cell's"
+                " choose another --out folder, or remove this one"
             ) from error
         for name, generator in self.generators.items():
             generator.set_state(content["generators"][name].cpu())
@@ -94,6 +69,45 @@ class State:
             torch.cuda.set_rng_state_all([state.cpu() for state in content["cuda"]])
         self.epoch = content["epoch"]
         self.history = list(content["history"])
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            WriteError: it cannot be written.
+        """
+        save_checkpoint(self.content(), path)
+
+    def resume(self, path: Path, device: torch.device) -> None:
+        """Go back to the newest checkpoint that is whole; stay as new where there is none."""
+        content = load_checkpoint(path, device)
+        if content is not None:
+            self.take(content, path)
+
+
+def save_checkpoint(content: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint, whole or not at all; the one before it is kept beside it.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
+    try:
+        if path.exists():
+            path.replace(previous(path))
+    except OSError as error:
+        raise not_written(path, error) from error
+    save_sealed(content, path)
+
+
+def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
+    """Return the newest checkpoint that is whole, or None; a damaged one is set aside."""
+    for candidate in (path, previous(path)):
+        if candidate.exists():
+            try:
+                return load_sealed(candidate, device)
+            except DamagedError:
+                set_aside(candidate)
+    return None
 
 
 def previous(path: Path) -> Path:

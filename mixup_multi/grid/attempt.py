@@ -1,20 +1,26 @@
-"""Attempting a cell: taking its lock, looking once more whether it is done, and running it."""
+"""Attempting a team: taking its locks, looking once more what is done, and running the rest."""
 
 from __future__ import annotations
 
 import gc
 import logging
 import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 
+from mixup_multi.engine import cohort_groups
+from mixup_multi.engine.state import previous
 from mixup_multi.errors import MissingDataError, WriteError
-from mixup_multi.grid.cell import run_cell
+from mixup_multi.grid.cell import Task, run_alone, run_together, task_of
+from mixup_multi.grid.cohorts import Begun, begin, begun
 from mixup_multi.grid.locks import locked
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.teams import Team
 from mixup_multi.grid.watcher import Listener
 from mixup_multi.recipe.expand import Cell
 
@@ -38,46 +44,150 @@ class Outcome:
     fresh: bool = True
 
 
-def attempt(cell: Cell, site: Site, shelf: Shelf, listener: Listener, *, retry: bool) -> Outcome:
-    """Run a cell unless it is done, has failed (without `retry`) or is being run elsewhere.
+Settle = Callable[[Cell, Outcome], object]
 
-    An exception is the cell's own failure and is recorded in its folder.
 
-    Raises:
-        WriteError: nothing can be written, so that no cell can go on.
+@dataclass(frozen=True)
+class Attempt:
+    """How cells are attempted.
+
+    Attributes:
+        site: where.
+        shelf: loads their data.
+        listener: is told how they go on.
+        settle: is told what came of each.
+        retry: whether to run those again that failed earlier.
+        cohorts: whether cells may train together.
     """
-    folder = CellFolder.of(site.out, cell)
-    with locked(site.out, cell.folder) as mine:
-        if not mine:
-            return Outcome("busy")
+
+    site: Site
+    shelf: Shelf
+    listener: Listener
+    settle: Settle
+    retry: bool = False
+    cohorts: bool = True
+
+    def run(self, team: Team) -> None:
+        """Run those cells of a team that are not done, have not failed and are not run elsewhere.
+
+        An exception is a cell's own failure and is recorded in its folder.
+
+        Raises:
+            WriteError: nothing can be written, so that no cell can go on.
+        """
+        with ExitStack() as held:
+            mine = []
+            for cell in team:
+                if held.enter_context(locked(self.site.out, cell.folder)):
+                    mine.append(cell)
+                else:
+                    self.settle(cell, Outcome("busy"))
+            for tasks in self._portions(mine):
+                self._run(tasks)
+
+    def _portions(self, cells: Sequence[Cell]) -> Iterator[list[Task]]:
+        """Yield what is to be trained, as much at once as half of the free memory has room for."""
+        tasks: list[Task] = []
+        room = cohort_groups.free_bytes(self.site.device) // 2
+        for cell in cells:
+            if (task := self._look(cell)) is not None:
+                tasks.append(task)
+            if tasks and cohort_groups.free_bytes(self.site.device) < room:
+                yield tasks
+                tasks = []
+        yield tasks
+
+    def _look(self, cell: Cell) -> Task | None:
+        """Return a cell's task, or None where there is nothing to do."""
+        folder = CellFolder.of(self.site.out, cell)
+        with self._recording(cell):
+            folder.mend()
+            data = self.shelf.get(cell)
+            _retire_other_data(folder, data.key)
+            failure, result = folder.read_json("failure"), folder.result()
+            if failure is not None and not self.retry:
+                self.settle(cell, Outcome("failed", message=failure["message"], fresh=False))
+            elif result is not None:
+                self.settle(cell, Outcome("done", result, fresh=False))
+            else:
+                return task_of(cell, data, self.site)
+        return None
+
+    def _run(self, tasks: Sequence[Task]) -> None:
+        """Train tasks in their cohorts, old and new ones, and the others one by one."""
+        waiting = {task.cell.folder: task for task in tasks if not _has_begun(task)}
+        self._each(task for task in tasks if _has_begun(task))
+        for cohort in begun(self.site.out):
+            members = {name: waiting.pop(name) for name in cohort.members if name in waiting}
+            if members and self.cohorts and not cohort.others(members):
+                self._together(members, cohort)
+            elif members:
+                self._part(members, cohort)
+        for group in _grouped(list(waiting.values()), cohorts=self.cohorts):
+            if len(group) == 1:
+                self._each(group)
+            else:
+                members = {task.cell.folder: task for task in group}
+                self._together(members, begin(self.site.out, list(members)))
+
+    def _part(self, members: Mapping[str, Task], cohort: Begun) -> None:
+        """Let members of a cohort go on one by one."""
+        cohort.part({name: task.job for name, task in members.items()})
+        self._each(members.values())
+
+    def _each(self, tasks: Iterable[Task]) -> None:
+        for task in tasks:
+            with self._recording(task.cell):
+                self.settle(task.cell, Outcome("done", run_alone(task, self.listener)))
+
+    def _together(self, members: Mapping[str, Task], cohort: Begun) -> None:
+        """Train a cohort; where that fails as a whole, its members go on one by one."""
+        waiting = dict(members)
         try:
-            return _settle(cell, site, shelf, folder, listener, retry=retry)
+            for task, ended in run_together(members, cohort, self.listener):
+                del waiting[task.cell.folder]
+                with self._recording(task.cell):
+                    if isinstance(ended, Exception):
+                        raise ended
+                    self.settle(task.cell, Outcome("done", ended))
+        except WriteError:
+            raise
+        except Exception as error:
+            said = f"{len(waiting)} cells that trained together go on one by one"
+            log.warning("%s: %s", said, _explained(error))
+        self._part(waiting, cohort)
+
+    @contextmanager
+    def _recording(self, cell: Cell) -> Iterator[None]:
+        """Take an exception for the cell's failure."""
+        try:
+            yield
         except WriteError:
             raise
         except MissingDataError as error:  # no fault of the cell's: to be tried again
-            return Outcome("failed", message=str(error))
+            self.settle(cell, Outcome("failed", message=str(error)))
         except Exception as error:
+            folder = CellFolder.of(self.site.out, cell)
             folder.fail(f"{type(error).__name__}: {error}", traceback.format_exc())
-            message = _explained(error)
-    _free_memory(site.device)
-    return Outcome("failed", message=message)
+            self.settle(cell, Outcome("failed", message=_explained(error)))
+            _free_memory(self.site.device)
 
 
-def _settle(
-    cell: Cell, site: Site, shelf: Shelf, folder: CellFolder, listener: Listener, *, retry: bool
-) -> Outcome:
-    folder.mend()
-    data = shelf.get(cell)
-    _retire_other_data(folder, data.key)
-    failure = folder.read_json("failure")
-    if failure is not None and not retry:
-        return Outcome("failed", message=failure["message"], fresh=False)
-    result = folder.result()
-    if result is not None:
-        return Outcome("done", result, fresh=False)
-    listener.cell_starts(cell)
-    result = run_cell(cell, data, site, folder, lambda record: listener.epoch_ends(cell, record))
-    return Outcome("done", result)
+def _grouped(tasks: Sequence[Task], *, cohorts: bool) -> list[list[Task]]:
+    """Divide tasks into groups; a defect that is met on the way is left to be met alone."""
+    if len(tasks) < 2 or not cohorts:
+        return [[task] for task in tasks]
+    try:
+        groups = cohort_groups.cohorts([task.job for task in tasks])
+    except Exception:
+        return [[task] for task in tasks]
+    return [[tasks[place] for place in group] for group in groups]
+
+
+def _has_begun(task: Task) -> bool:
+    """Whether a cell has a checkpoint of its own: what began alone goes on alone, bit for bit."""
+    own = task.folder.checkpoint
+    return own.exists() or previous(own).exists()
 
 
 def _retire_other_data(folder: CellFolder, key: str) -> None:

@@ -3,37 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import torch
 
+from mixup_multi.engine.cohort_groups import may_join
 from mixup_multi.engine.source import Data
 from mixup_multi.errors import MissingDataError, MixupMultiError, SettingError
-from mixup_multi.grid.shelf import Shelf, build_model, build_objective
+from mixup_multi.grid.cell import task_of
+from mixup_multi.grid.shelf import Shelf, build_model
 from mixup_multi.recipe.expand import Cell, Choice
 
 
-def check_cells(cells: Iterable[Cell], shelf: Shelf) -> dict[str, MissingDataError]:
-    """Load every data set and try a step of every model and method once, before any training.
+@dataclass
+class Checked:
+    """What was found before any training.
 
-    Returns:
-        For the key of each cell whose data is missing, the error.
+    Attributes:
+        missing: for the key of each cell whose data is missing, the error.
+        loners: the keys of the cells that cannot, or had better not, train in a cohort.
+    """
+
+    missing: dict[str, MissingDataError] = field(default_factory=dict)
+    loners: set[str] = field(default_factory=set)
+
+
+def check_cells(cells: Iterable[Cell], shelf: Shelf) -> Checked:
+    """Load every data set and try a step of every model and method once, before any training.
 
     Raises:
         MixupMultiError: bad data, a point that a model does not offer, a setting that does not
             fit; nothing has been trained by then.
     """
-    checked: dict[str, MissingDataError | None] = {}
-    missing = {}
+    looked: dict[str, MissingDataError | bool] = {}
+    checked = Checked()
     for cell in cells:
-        what = repr((cell.adapter, cell.dataset, cell.model, cell.method, cell.needs_validation))
-        if what not in checked:
-            checked[what] = _check_cell(cell, shelf)
-        if (error := checked[what]) is not None:
-            missing[cell.key] = error
-    return missing
+        train = cell.train.model_dump_json()
+        kind = (cell.adapter, cell.dataset, cell.model, cell.method, cell.needs_validation)
+        what = repr((*kind, train))
+        if what not in looked:
+            looked[what] = _check_cell(cell, shelf)
+        found = looked[what]
+        if isinstance(found, MissingDataError):
+            checked.missing[cell.key] = found
+        elif not found:
+            checked.loners.add(cell.key)
+    return checked
 
 
-def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | None:
+def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | bool:
+    """Return whether the cell may train in a cohort, or that its data is missing."""
     entry = cell.dataset
     try:
         data = shelf.get(cell)
@@ -41,18 +60,19 @@ def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | None:
         entry = cell.model
         model = build_model(cell, data).to(shelf.site.device)
         entry = cell.method
-        objective = build_objective(cell, data)
-        objective.check(model)
+        job = task_of(cell, data, shelf.site).job
+        job.objective.check(model)
+        sociable = may_join(job, model)
         batch = data.train.gather(torch.arange(min(2, len(data.train)))).to(shelf.site.device)
-        objective(model, batch, torch.Generator())  # a dry step, thrown away
+        job.objective(model, batch, torch.Generator())  # a dry step, thrown away
     except MissingDataError as error:
         return error
     except MixupMultiError as error:
         _with_place(error, cell, entry)
         raise
     except Exception:  # a defect, not a mistake: recorded as the cell's failure when it is run
-        return None
-    return None
+        return False
+    return sociable
 
 
 def check_validation(cells: Iterable[Cell], shelf: Shelf) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import torch
 
 from mixup_multi.grid import index, protocol
-from mixup_multi.grid.attempt import Outcome, attempt
+from mixup_multi.grid.attempt import Attempt, Outcome, Settle
 from mixup_multi.grid.checks import DataKeys, check_cells
+from mixup_multi.grid.cohorts import forget_complete
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.state import CellState, states_of
 from mixup_multi.grid.store import check_writable
+from mixup_multi.grid.teams import Team, teams_of
 from mixup_multi.grid.watcher import Watcher, logged_to
 from mixup_multi.grid.workers import Driver
 from mixup_multi.recipe.expand import Cell
@@ -49,6 +51,7 @@ def run_cells(
     jobs: int = 1,
     skip_missing: bool = False,
     retry: bool = False,
+    cohorts: bool = True,
 ) -> list[Cell]:
     """Run every cell that is not done, and return those that failed, now or earlier.
 
@@ -62,6 +65,7 @@ def run_cells(
         jobs: how many processes train; with one, this process does.
         skip_missing: leave out the cells whose data is missing, saying so.
         retry: run again what failed earlier.
+        cohorts: whether cells may train together where they can.
 
     Raises:
         MixupMultiError: found before training, or the output folder cannot be written.
@@ -73,19 +77,22 @@ def run_cells(
         protocol.tell(site.out, cells)
         states = states_of(cells, site.out, DataKeys(shelf), thorough=True)
         todo = [state.cell for state in states if _to_run(state, retry=retry)]
-        missing = check_cells(todo, shelf)
-        if missing and not skip_missing:
-            raise next(iter(missing.values()))
-        for message in dict.fromkeys(str(error) for error in missing.values()):
+        checked = check_cells(todo, shelf)
+        if checked.missing and not skip_missing:
+            raise next(iter(checked.missing.values()))
+        for message in dict.fromkeys(str(error) for error in checked.missing.values()):
             watcher.says(f"left out: {message}")
         for state in states:
             if not _to_run(state, retry=retry):
                 tally.settle(state.cell, _earlier(state))
-        todo = [cell for cell in todo if cell.key not in missing]
+        todo = [cell for cell in todo if cell.key not in checked.missing]
+        loners = checked.loners if cohorts else {cell.key for cell in todo}
+        teams = teams_of(todo, loners, jobs)
         if jobs == 1:
-            run_here(todo, site, shelf, watcher, tally.settle, retry=retry)
+            run_here(teams, Attempt(site, shelf, watcher, tally.settle, retry, cohorts))
         else:
-            Driver(todo, site, watcher, tally.settle).run(jobs, retry=retry)
+            Driver(teams, site, watcher, tally.settle).run(jobs, retry=retry, cohorts=cohorts)
+        forget_complete(site.out)
     return tally.failed
 
 
@@ -100,28 +107,27 @@ def _earlier(state: CellState) -> Outcome:
     return Outcome("failed", message=state.reason, fresh=False)
 
 
-def run_here(
-    cells: Sequence[Cell],
-    site: Site,
-    shelf: Shelf,
-    watcher: Watcher,
-    settle: Callable[[Cell, Outcome], Any],
-    *,
-    retry: bool,
-) -> None:
-    """Run cells one after the other in this process, those that others hold last."""
-    waiting, told = list(cells), False
-    while waiting:
-        busy = []
-        for cell in waiting:
-            outcome = attempt(cell, site, shelf, watcher, retry=retry)
-            if outcome.kind == "busy":
-                busy.append(cell)
-            else:
-                settle(cell, outcome)
-        if len(busy) == len(waiting):
+def run_here(teams: Sequence[Team], attempt: Attempt) -> None:
+    """Run teams one after the other in this process, those that others hold last."""
+    told = False
+    while teams:
+        later = []
+        for team in teams:
+            busy: list[Cell] = []
+            replace(attempt, settle=partial(_settle_or_keep, attempt.settle, busy)).run(team)
+            if busy:
+                later.append(tuple(busy))
+        if later == list(teams):
             if not told:
-                watcher.says(f"waiting for {len(busy)} cells that another run is working on")
+                waiting = sum(len(team) for team in later)
+                attempt.listener.says(f"waiting for {waiting} cells that another run is working on")
             told = True
             time.sleep(POLL_SECONDS)
-        waiting = busy
+        teams = later
+
+
+def _settle_or_keep(settle: Settle, busy: list[Cell], cell: Cell, outcome: Outcome) -> None:
+    if outcome.kind == "busy":
+        busy.append(cell)
+    else:
+        settle(cell, outcome)

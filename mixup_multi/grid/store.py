@@ -155,7 +155,7 @@ class CellFolder:
     def mend(self) -> None:
         """Set damaged files aside and remove what a killed process left half-written.
 
-        Only for who holds the cell's lock. A damaged checkpoint is met when it is read.
+        Only for who holds the cell's lock.
         """
         for leftover in self.path.glob(".*.tmp"):
             leftover.unlink(missing_ok=True)
@@ -164,9 +164,9 @@ class CellFolder:
                 self.read_json(name)
             except DamagedError:
                 set_aside(self.path / f"{name}.json")
-        outputs = self.path / "outputs.pt"
-        if outputs.exists() and not is_whole(outputs):
-            set_aside(outputs)
+        for path in (self.path / "outputs.pt", self.checkpoint, previous(self.checkpoint)):
+            if path.exists() and not is_whole(path):
+                set_aside(path)
 
     def tidy(self) -> None:
         """Remove the checkpoint before the last: the cell is done."""

@@ -1,4 +1,4 @@
-"""The driver of several worker processes: hands out cells, hears what happens, replaces the dead.
+"""The driver of several worker processes: hands out teams, hears what happens, replaces the dead.
 
 Each worker has a pipe of its own, since a queue that they share is left locked by one that is
 killed. A cell whose worker dies is taken up again, from its last checkpoint, by the next free
@@ -13,8 +13,8 @@ import os
 import signal
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
@@ -22,45 +22,48 @@ from multiprocessing.connection import Connection, wait
 import torch
 
 from mixup_multi.errors import OutputError
-from mixup_multi.grid.attempt import Outcome
+from mixup_multi.grid.attempt import Outcome, Settle
 from mixup_multi.grid.locks import locked
 from mixup_multi.grid.shelf import Site
 from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.teams import Team
 from mixup_multi.grid.watcher import Watcher
 from mixup_multi.grid.worker import Message, serve
 from mixup_multi.recipe.expand import Cell
 
 DEATHS = 3
 POLL_SECONDS = 0.5
-Settle = Callable[[Cell, Outcome], object]
 
 
 class Worker:
     """A worker process as the driver sees it.
 
     Attributes:
-        cell: what it is attempting; None where it is free.
-        started: whether it has begun to run that cell.
+        team: those of its cells that nothing has come of yet, by key; None where it is free.
+        started: the keys of those that it has begun to run.
     """
 
-    def __init__(self, site: Site, threads: int, *, retry: bool) -> None:
+    def __init__(self, site: Site, threads: int, *, retry: bool, cohorts: bool) -> None:
         context = multiprocessing.get_context("spawn")
-        self.connection: Connection[Cell | None, Message]
+        self.connection: Connection[Team | None, Message]
         self.connection, theirs = context.Pipe()
-        self.cell: Cell | None = None
-        self.started = False
+        self.team: dict[str, Cell] | None = None
+        self.started: set[str] = set()
         self.process = context.Process(
-            target=serve, args=(theirs, site, threads), kwargs={"retry": retry}, daemon=True
+            target=serve,
+            args=(theirs, site, threads),
+            kwargs={"retry": retry, "cohorts": cohorts},
+            daemon=True,
         )
         with _deaf_to_ctrl_c():
             self.process.start()
         theirs.close()  # so that the pipe ends with the process
 
-    def give(self, cell: Cell) -> None:
-        """Hand it a cell; if it has just died, its pipe will say so."""
-        self.cell, self.started = cell, False
+    def give(self, team: Team) -> None:
+        """Hand it a team; if it has just died, its pipe will say so."""
+        self.team, self.started = {cell.key: cell for cell in team}, set()
         try:
-            self.connection.send(cell)
+            self.connection.send(team)
         except OSError:
             return
 
@@ -81,21 +84,22 @@ class Worker:
 
 
 class Driver:
-    """Gives cells to workers until all are settled."""
+    """Gives teams to workers until all their cells are settled."""
 
-    def __init__(self, cells: Sequence[Cell], site: Site, watcher: Watcher, settle: Settle) -> None:
-        self.waiting = deque(cells)
-        self.elsewhere: list[Cell] = []
+    def __init__(self, teams: Sequence[Team], site: Site, watcher: Watcher, settle: Settle) -> None:
+        self.waiting = deque(teams)
+        self.elsewhere: list[Team] = []
         self.site = site
         self.watcher = watcher
         self.settle = settle
         self.crew: dict[int, Worker] = {}
+        self.busy: dict[int, list[Cell]] = defaultdict(list)
         self.deaths: Counter[str] = Counter()
         self.false_starts = 0
         self.next_look = 0.0
 
-    def run(self, jobs: int, *, retry: bool) -> None:
-        """Run all cells in `jobs` processes.
+    def run(self, jobs: int, *, retry: bool, cohorts: bool) -> None:
+        """Run all teams in `jobs` processes.
 
         Each has its share of the cores, and its turn of the GPUs where there are any.
 
@@ -108,8 +112,8 @@ class Driver:
                 for number in range(jobs):
                     if self.waiting and number not in self.crew:
                         site = replace(self.site, device=_device(self.site.device, number))
-                        self.crew[number] = Worker(site, threads, retry=retry)
-                    if self.waiting and self.crew[number].cell is None:
+                        self.crew[number] = Worker(site, threads, retry=retry, cohorts=cohorts)
+                    if self.waiting and self.crew[number].team is None:
                         self.crew[number].give(self.waiting.popleft())
                 wait([worker.connection for worker in self.crew.values()], POLL_SECONDS)
                 for number in list(self.crew):
@@ -124,7 +128,7 @@ class Driver:
             self.waiting.extend(self.elsewhere)
             self.elsewhere.clear()
             self.next_look = time.monotonic() + POLL_SECONDS
-        working = any(worker.cell is not None for worker in self.crew.values())
+        working = any(worker.team is not None for worker in self.crew.values())
         return working or bool(self.waiting or self.elsewhere)
 
     def _hear(self, number: int) -> None:
@@ -132,43 +136,66 @@ class Driver:
         worker = self.crew[number]
         try:
             while worker.connection.poll():
-                self._take_in(worker, worker.connection.recv())
+                self._take_in(number, worker.connection.recv())
         except (EOFError, ConnectionError):
             del self.crew[number]
             said = worker.last_words()
             worker.end()
-            if worker.cell is not None:
-                self._after_death(worker.cell, said, started=worker.started)
+            if worker.team is not None:
+                self._after_death(worker, said)
+            self._put_off(number)
 
-    def _take_in(self, worker: Worker, message: Message) -> None:
-        cell = worker.cell
+    def _take_in(self, number: int, message: Message) -> None:
+        worker, cell = self.crew[number], message.cell
         if message.kind == "stop":
             raise message.content
-        if message.kind == "says" or cell is None:
+        if message.kind == "free":
+            worker.team = None
+            self._put_off(number)
+        elif message.kind == "says" or cell is None or worker.team is None:
             self.watcher.says(str(message.content))
         elif message.kind == "starts":
-            worker.started, self.false_starts = True, 0
+            worker.started.add(cell.key)
+            self.false_starts = 0
             self.watcher.cell_starts(cell)
         elif message.kind == "epoch":
             self.watcher.epoch_ends(cell, message.content)
         else:
-            worker.cell = None
+            del worker.team[cell.key]
             if message.content.kind == "busy":
-                self.elsewhere.append(cell)
+                self.busy[number].append(cell)
             else:
                 self.settle(cell, message.content)
 
-    def _after_death(self, cell: Cell, said: str, *, started: bool) -> None:
-        if started:
-            self.deaths[cell.key] += 1
-        else:
-            self.false_starts += 1
+    def _put_off(self, number: int) -> None:
+        """Keep together what of a team others are working on, to look at it again."""
+        if busy := self.busy.pop(number, None):
+            self.elsewhere.append(tuple(busy))
+
+    def _after_death(self, worker: Worker, said: str) -> None:
+        """Take up again the cells that a worker was running, one by one before they are given up.
+
+        Those of a team die together, though one of them alone may be to blame.
+        """
+        team = tuple((worker.team or {}).values())
+        running = [cell for cell in team if cell.key in worker.started]
+        self.false_starts += not running
         if self.false_starts >= DEATHS:
             raise OutputError(f"worker processes end as they begin; the last {said}")
-        if self.deaths[cell.key] < DEATHS:
-            self.watcher.says(f"the process that ran {cell.title} {said}; it is taken up again")
-            self.waiting.appendleft(cell)
-            return
+        self.deaths.update(cell.key for cell in running)
+        deaths = max((self.deaths[cell.key] for cell in running), default=0)
+        if deaths >= DEATHS:
+            for cell in running:
+                self._give_up(cell, said)
+            team = tuple(cell for cell in team if cell.key not in worker.started)
+        elif running:
+            what = running[0].title if len(running) == 1 else f"{len(running)} cells"
+            again = "it is" if len(running) == 1 else "they are"
+            self.watcher.says(f"the process that ran {what} {said}; {again} taken up again")
+        teams = [(cell,) for cell in team] if deaths == DEATHS - 1 else [team]
+        self.waiting.extendleft(team for team in reversed(teams) if team)
+
+    def _give_up(self, cell: Cell, said: str) -> None:
         message = f"{DEATHS} processes that ran it died, the last {said}; out of memory?"
         with locked(self.site.out, cell.folder) as mine:
             if mine:

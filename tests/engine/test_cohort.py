@@ -13,14 +13,14 @@ from cohort_jobs import METHODS, MODELS, data, job
 from torch import nn
 
 from mixup_multi.engine import loop
-from mixup_multi.engine.cohort import train_cohort
+from mixup_multi.engine.cohort import start_cohort
 from mixup_multi.errors import DivergedError, PointError
 from mixup_multi.mix import BetaShare
 from mixup_multi.objectives import ERM, MixupE, Vicinal
 
 
 def _check(jobs: list[loop.Job], tolerance: float = 1e-9) -> None:
-    for together, one in zip(train_cohort(jobs), jobs, strict=True):
+    for together, one in zip(case.together(jobs), jobs, strict=True):
         assert isinstance(together, loop.State)
         case.assert_equal(together, case.alone(one), tolerance)
 
@@ -88,7 +88,7 @@ def test_batch_norm_is_updated_as_often_as_alone(name: str) -> None:
     objectives = [*METHODS.values(), silent, MixupE(Vicinal(BetaShare(0.0)))]
     jobs = [warm, *(job(objective, 0, build, of) for objective in objectives)]
     counts = []
-    for state in train_cohort(jobs):
+    for state in case.together(jobs):
         assert isinstance(state, loop.State)
         counts.append(next(b for n, b in state.model.named_buffers() if "num" in n).item())
     assert counts == [24, 16, 16, 32, 16, 16]
@@ -132,11 +132,8 @@ def test_evaluated_parts_of_different_lengths() -> None:
     _check(jobs)
 
 
-def test_a_cohort_of_one_is_the_ordinary_loop_bit_for_bit() -> None:
-    one = job(METHODS["mixupe"], build=lambda: case.mlp(True, dropout=0.3), dtype=torch.float32)
-    (together,) = train_cohort([one])
-    assert isinstance(together, loop.State)
-    case.assert_equal(together, case.alone(one), tolerance=0.0)
+def test_a_cohort_of_one_is_the_ordinary_loop() -> None:
+    _check([job(METHODS["mixupe"], build=lambda: case.mlp(True))])
 
 
 def test_a_member_that_diverges_leaves_and_the_others_go_on() -> None:
@@ -145,7 +142,7 @@ def test_a_member_that_diverges_leaves_and_the_others_go_on() -> None:
     bad = data(1)
     bad.train.inputs[:] = math.inf
     jobs[1] = replace(jobs[1], data=bad)
-    ended = train_cohort(jobs, lambda member, record: records.append((member, record["epoch"])))
+    ended = case.together(jobs, lambda member, record: records.append((member, record["epoch"])))
     assert isinstance(ended[1], DivergedError)
     assert "epoch 1, batch 1 of 4" in str(ended[1])
     assert sorted(records) == [(m, float(e)) for m in (0, 2) for e in (1, 2, 3, 4)]
@@ -155,45 +152,70 @@ def test_a_member_that_diverges_leaves_and_the_others_go_on() -> None:
         case.assert_equal(state, case.alone(jobs[member]))
 
 
+def _six(epochs: int, **train: object) -> list[loop.Job]:
+    return [
+        job(method, seed, lambda: case.mlp(True), epochs=epochs, dtype=torch.float32, **train)
+        for seed in range(2)
+        for method in METHODS.values()
+    ]
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_members_go_on_alone_and_cells_alone_go_on_together(optimizer: str, tmp_path: Path) -> None:
-    def jobs(epochs: int) -> list[loop.Job]:
-        made = [
-            job(method, seed, lambda: case.mlp(True), optimizer=optimizer, epochs=epochs)
-            for seed in range(2)
-            for method in METHODS.values()
-        ]
-        return [replace(j, checkpoint=tmp_path / f"{i}.pt") for i, j in enumerate(made)]
-
-    whole = [case.alone(replace(one, checkpoint=None)) for one in jobs(5)]
-    train_cohort(jobs(2))
-    case.alone(jobs(4)[3])  # one of them is two epochs ahead
+def test_a_cohort_that_goes_on_ends_with_the_same_bits(optimizer: str, tmp_path: Path) -> None:
+    whole = case.together(_six(5, optimizer=optimizer))
+    case.together(_six(2, optimizer=optimizer), checkpoint=tmp_path / "team.pt")
     torch.manual_seed(0)
-    for state, expected in zip(train_cohort(jobs(5)), whole, strict=True):
+    resumed = case.together(_six(5, optimizer=optimizer), checkpoint=tmp_path / "team.pt")
+    for state, expected in zip(resumed, whole, strict=True):
         assert isinstance(state, loop.State)
-        case.assert_equal(state, expected)
-    again = loop.start(jobs(5)[1])
-    case.assert_equal(again, whole[1])
+        assert isinstance(expected, loop.State)
+        case.assert_equal(state, expected, tolerance=0.0)
 
 
-def test_a_member_resumed_alone_equals_an_uninterrupted_run(tmp_path: Path) -> None:
-    path = tmp_path / "one.pt"
-    jobs = [replace(job(method), checkpoint=path) for method in METHODS.values()]
-    jobs = [jobs[0], replace(jobs[1], checkpoint=None), replace(jobs[2], checkpoint=None)]
-    train_cohort([replace(one, train=one.train.model_copy(update={"epochs": 2})) for one in jobs])
-    saved = torch.load(path, weights_only=True)
-    case.assert_equal(case.alone(jobs[0]), case.alone(replace(jobs[0], checkpoint=None)))
-    plain = loop.start(replace(jobs[0], checkpoint=None))
-    torch.testing.assert_close(saved["torch"], torch.get_rng_state())
-    assert saved["model"].keys() == plain.model.state_dict().keys()
-    weight = next(iter(saved["model"].values()))
-    assert weight.untyped_storage().nbytes() == weight.numel() * weight.element_size()
+def test_a_member_goes_on_alone_from_the_cohorts_checkpoint(tmp_path: Path) -> None:
+    def jobs(epochs: int) -> list[loop.Job]:
+        return [job(method, epochs=epochs) for method in METHODS.values()]
+
+    case.together(jobs(2), checkpoint=tmp_path / "team.pt")
+    states = start_cohort({str(n): one for n, one in enumerate(jobs(4))}, tmp_path / "team.pt")
+    states["1"].save(tmp_path / "one.pt")
+    torch.manual_seed(0)
+    one = replace(jobs(4)[1], checkpoint=tmp_path / "one.pt")
+    case.assert_equal(case.alone(one), case.alone(jobs(4)[1]))
+    assert torch.equal(torch.load(tmp_path / "one.pt", weights_only=True)["torch"], _dropout(one))
+
+
+def _dropout(one: loop.Job) -> torch.Tensor:
+    """Return torch's generator as it stands alone where nothing is drawn from it."""
+    loop.start(replace(one, checkpoint=None))
+    return torch.get_rng_state()
+
+
+def test_a_member_that_has_left_is_not_in_the_next_checkpoint(tmp_path: Path) -> None:
+    jobs = _six(3)
+    bad = data(1, dtype=torch.float32)
+    bad.train.inputs[:] = math.inf
+    jobs[4] = replace(jobs[4], data=bad)
+    ended = case.together(jobs, checkpoint=tmp_path / "team.pt")
+    assert [type(one) for one in ended].count(DivergedError) == 1
+    named = {str(place): one for place, one in enumerate(jobs)}
+    assert list(start_cohort(named, tmp_path / "team.pt")) == ["0", "1", "2", "3", "5"]
+
+
+def test_weights_that_the_last_step_broke_are_never_saved(tmp_path: Path) -> None:
+    jobs = _six(1, batch_size=64, optimizer="sgd")  # one step, whose loss is still finite
+    broken = jobs[0].train.model_copy(update={"lr": 1e300})
+    jobs[0] = replace(jobs[0], train=broken)
+    ended = case.together(jobs, checkpoint=tmp_path / "team.pt")
+    assert isinstance(ended[0], DivergedError)
+    assert "a weight is no longer finite after epoch 1" in str(ended[0])
+    assert "0" not in torch.load(tmp_path / "team.pt", weights_only=True)
 
 
 def test_a_point_that_is_not_offered_stops_before_training() -> None:
     lost = Vicinal(points=("haed",))
     with pytest.raises(PointError, match="did you mean 'head'"):
-        train_cohort([job(lost, seed) for seed in range(2)])
+        case.together([job(lost, seed) for seed in range(2)])
 
 
 def test_a_plain_model_is_mixed_at_its_input() -> None:

@@ -11,7 +11,6 @@ from cohort_jobs import METHODS, MODELS, data, job
 from torch import nn
 
 from mixup_multi.engine import loop
-from mixup_multi.engine.cohort import train_cohort
 from mixup_multi.engine.cohort_groups import cohorts, free_bytes, member_bytes
 from mixup_multi.engine.settings import Train
 from mixup_multi.errors import SettingError
@@ -57,7 +56,7 @@ def test_jobs_that_cannot_train_together_are_refused(
     first: loop.Job, second: loop.Job, reason: str
 ) -> None:
     with pytest.raises(SettingError, match=reason):
-        train_cohort([first, second])
+        case.together([first, second])
 
 
 def test_seeds_numbers_and_methods_make_one_cohort() -> None:

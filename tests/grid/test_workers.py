@@ -103,8 +103,8 @@ def _alive(pid: int) -> bool:
 def test_workers_end_with_their_driver(recipe: Path, tmp_path: Path, how: signal.Signals) -> None:
     out = tmp_path / "out"
     driver = start(recipe, out, "--jobs", "2", "--set", "train.epochs=3000")
-    _wait_until(lambda: len(list(out.glob("cells/*/metrics.jsonl"))) == 2)
-    workers = [holder.pid for holder in running(out).values()]
+    _wait_until(lambda: len(list(out.glob("cells/*/metrics.jsonl"))) == 8)
+    workers = {holder.pid for holder in running(out).values()}
     assert len(workers) == 2
     assert driver.pid not in workers
     os.killpg(driver.pid, how) if how == signal.SIGINT else driver.kill()  # as a terminal does

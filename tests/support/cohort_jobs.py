@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from mixup_multi.engine import loop
+from mixup_multi.engine.cohort import start_cohort, train_cohort
 from mixup_multi.engine.settings import Train
 from mixup_multi.engine.source import Data, TensorSource
+from mixup_multi.errors import DivergedError
 from mixup_multi.mix import BetaShare
 from mixup_multi.objectives import ERM, LOSSES, MixupE, Objective, Vicinal
 from mixup_multi.points import Staged
@@ -104,6 +107,19 @@ def alone(job: loop.Job) -> loop.State:
     state = loop.start(job)
     loop.run(job, state)
     return state
+
+
+def together(
+    jobs: Sequence[loop.Job],
+    on_epoch: Callable[[int, dict[str, float]], None] | None = None,
+    checkpoint: Path | None = None,
+) -> list[loop.State | DivergedError]:
+    """Return the jobs' states, trained as a cohort, or why they left it; members are numbered."""
+    named = {str(place): job for place, job in enumerate(jobs)}
+    states = start_cohort(named, checkpoint)
+    tell = None if on_epoch is None else lambda name, record: on_epoch(int(name), record)
+    left = train_cohort(named, states, checkpoint, tell)
+    return [left.get(name, state) for name, state in states.items()]
 
 
 def assert_equal(together: loop.State, apart: loop.State, tolerance: float = 1e-9) -> None:
