@@ -25,7 +25,8 @@ ALLOWED: dict[str, set[str]] = {
     "door": {"errors"},
     "recipe": {"errors", "engine", "door", "recipe"},
     # What lies in an output folder has its home in grid, which knows nothing of reports.
-    "report": {"errors", "engine.cache", "grid.locks", "grid.recipes", "grid.store", "report"},
+    "report": {"errors", "engine.cache", "report"}
+    | {f"grid.{name}" for name in ("locks", "recipes", "store", "protocol", "selection")},
     "grid": BASE | {"objectives", "engine", "door", "recipe", "grid"},
     "cli": {"errors", "engine", "door", "recipe", "grid", "report", "cli"},
     "__main__": {"cli"},

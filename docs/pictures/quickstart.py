@@ -12,8 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mixup_multi.cli.plan import plan
-from mixup_multi.cli.run import finished_cells
-from mixup_multi.cli.table import print_tables
+from mixup_multi.cli.results import print_results
 from mixup_multi.grid.store import CellFolder
 
 
@@ -23,7 +22,7 @@ def main(out: Path) -> None:
     found = {cell.key: CellFolder.of(out, cell).read_json("result") for cell in planned.cells}
     results = {key: result for key, result in found.items() if result is not None}
     console = Console(record=True, width=92, force_terminal=True)
-    print_tables(console, planned.recipe, finished_cells(planned, results))
+    print_results(console, planned.recipe, planned.cells, results, out)
     picture = Path(__file__).with_suffix(".svg")
     console.save_svg(str(picture), title="mixup-multi run quickstart")
 

@@ -37,8 +37,8 @@ def _named(names: Sequence[str], given: Settings) -> Iterator[tuple[str, Dataset
         if name in installed:
             yield name, installed[name], door.check_settings(installed[name].load, given)
         elif name in shipped_recipes() or Path(name).is_file():
-            cells = {repr(cell.dataset): cell for item in plan([name], []) for cell in item.cells}
-            for cell in cells.values():
+            (item,) = plan([name], [])
+            for cell in {repr(cell.dataset): cell for cell in item.templates}.values():
                 dataset = door.load_adapter(cell.adapter).datasets[cell.dataset.name]
                 yield cell.dataset.name, dataset, cell.dataset.settings
         else:

@@ -7,20 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mixup_multi.errors import SettingError, did_you_mean
-from mixup_multi.recipe.expand import Cell, cells_of
+from mixup_multi.recipe.expand import Cell
 from mixup_multi.recipe.load import load_recipe
 from mixup_multi.recipe.schema import Recipe
+from mixup_multi.recipe.search import Unit, expanded
 from mixup_multi.report.paper import tables
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A recipe with its cells, and the `text` of its file."""
+    """A recipe with its cells, the choices on which further cells wait, and its file's text."""
 
     name: str
     recipe: Recipe
     cells: tuple[Cell, ...]
     text: str
+    units: tuple[Unit, ...] = ()
+
+    @property
+    def templates(self) -> list[Cell]:
+        """Return all cells, those of a search with settings that are still to be chosen."""
+        return [*self.cells, *(cell for unit in self.units for cell in unit.templates)]
 
 
 def plan(names: Sequence[str], assignments: Sequence[str]) -> list[Planned]:
@@ -34,10 +41,11 @@ def plan(names: Sequence[str], assignments: Sequence[str]) -> list[Planned]:
         document, recipe = load_recipe(name, assignments)
         try:
             _check_papers(recipe)
-            cells = cells_of(recipe, document.where)
+            cells, units = expanded(recipe, document.where)
         except SettingError as error:
             raise document.error(error) from error
-        planned.append(Planned(document.path.stem, recipe, tuple(cells), document.text))
+        name, text = document.path.stem, document.text
+        planned.append(Planned(name, recipe, tuple(cells), text, tuple(units)))
     return planned
 
 

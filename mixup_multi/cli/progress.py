@@ -43,7 +43,7 @@ class TerminalWatcher:
 
     def __init__(self, console: Console, cells: Sequence[Cell]) -> None:
         self.console = console
-        self.numbers = {cell.key: number for number, cell in enumerate(cells, 1)}
+        self.numbers: dict[str, int] = {}
         self.results: dict[str, dict[str, Any]] = {}
         self.failed_before = 0
         self.bars: dict[tuple[str, str], _Bar] = {}
@@ -57,6 +57,12 @@ class TerminalWatcher:
             transient=True,
             disable=not console.is_terminal,
         )
+        self.expect(cells)
+
+    def expect(self, cells: Sequence[Cell]) -> None:
+        """Number cells; a search knows some of its own only later."""
+        for cell in cells:
+            self.numbers.setdefault(cell.key, len(self.numbers) + 1)
 
     def cell_starts(self, cell: Cell) -> None:
         """Show it in a bar."""
@@ -82,8 +88,9 @@ class TerminalWatcher:
         self.results[cell.key] = result
         self._drop(cell)
         if fresh:
+            when = "" if cell.selection == "last" else " at the last epoch"
             self._print(
-                f"{self._heading(cell)}: test error [bold]{result['test_error']:.2f} %[/],"
+                f"{self._heading(cell)}: test error{when} [bold]{result['test_error']:.2f} %[/],"
                 f" training error {result['train_error']:.2f} %, {result['seconds']:.1f} s"
             )
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from mixup_multi.cli.plan import Planned, distinct_cells, output_folder, plan
 from mixup_multi.cli.progress import TerminalWatcher
-from mixup_multi.cli.table import print_tables
+from mixup_multi.cli.results import print_results
+from mixup_multi.cli.searches import chosen_lines, search_lines
 from mixup_multi.engine.memory import pick_device
 from mixup_multi.errors import WriteError
 from mixup_multi.grid.recipes import keep_recipe
 from mixup_multi.grid.run import run_cells
+from mixup_multi.grid.search import Decision, Ran, choose
 from mixup_multi.grid.shelf import Site
 from mixup_multi.recipe.expand import Cell
-from mixup_multi.report.tables import Finished
 
 
 @dataclass(frozen=True)
@@ -55,31 +56,69 @@ def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOp
         keep_recipe(out, item.name, item.recipe, item.cells, options.command, item.text)
     console = Console()
     watcher = TerminalWatcher(console, cells)
+    runner = _Runner(Site(options.data, out, pick_device(options.device)), watcher, options)
     try:
         with watcher.progress:
-            failed = run_cells(
-                cells,
-                Site(options.data, out, pick_device(options.device)),
-                watcher,
-                jobs=options.jobs,
-                skip_missing=options.skip_missing,
-                retry=options.retry,
-                cohorts=options.cohorts,
-            )
+            chosen = _run_all(planned, cells, runner)
     except KeyboardInterrupt:
-        done = f"{len(watcher.results)} of {len(cells)} cells are done and kept in {out}"
+        known = len(watcher.numbers)
+        done = f"{len(watcher.results)} of {known} cells are done and kept in {out}"
         _say(console, f"\nStopped. {done}. To go on, run the same command again.")
         return 130
     except WriteError as error:
         raise WriteError(
             f"stopped: {error}. What is done is kept; the same command goes on with it."
         ) from error
-    for item in planned:
-        print_tables(console, item.recipe, finished_cells(item, watcher.results))
+    for item, choices in zip(planned, chosen, strict=True):
+        found = [cell for choice in choices for cell in choice.cells]
+        print_results(console, item.recipe, [*item.cells, *found], watcher.results, out)
+        for line in (*search_lines(item.units), *chosen_lines(choices)):
+            _say(console, f"  {escape(line)}")
     _say(console, f"{len(watcher.results)} cells in {out}")
-    if failed:
-        _say(console, _failures(failed, watcher.failed_before))
-    return 2 if failed else 0
+    if runner.failed:
+        _say(console, _failures(list(runner.failed.values()), watcher.failed_before))
+    return 2 if runner.failed else 0
+
+
+class _Runner:
+    """Runs cells as the options say, and remembers which failed."""
+
+    def __init__(self, site: Site, watcher: TerminalWatcher, options: RunOptions) -> None:
+        self.site = site
+        self.watcher = watcher
+        self.options = options
+        self.failed: dict[str, Cell] = {}
+
+    def __call__(self, cells: Sequence[Cell]) -> Ran:
+        """Run `cells`, and return what has come of all so far."""
+        self.watcher.expect(cells)
+        failed = run_cells(
+            cells,
+            self.site,
+            self.watcher,
+            jobs=self.options.jobs,
+            skip_missing=self.options.skip_missing,
+            retry=self.options.retry,
+            cohorts=self.options.cohorts,
+        )
+        self.failed.update((cell.key, cell) for cell in failed)
+        return Ran(self.watcher.results, frozenset(self.failed))
+
+
+def _run_all(
+    planned: Sequence[Planned], cells: Sequence[Cell], runner: _Runner
+) -> list[list[Decision]]:
+    """Run cells, searches and what follows from these; return each recipe's choices."""
+    units = [unit for item in planned for unit in item.units]
+    choices = choose(units, runner.site.out, runner, cells)
+    for choice in choices:
+        if not choice.cells:
+            runner.watcher.says(f"left out: {choice.unit.title}: no point of its search has ended")
+    following = [cell for choice in choices for cell in choice.cells]
+    if following:
+        runner(following)
+    rest = iter(choices)
+    return [[next(rest) for _ in item.units] for item in planned]
 
 
 def _failures(failed: Sequence[Cell], before: int) -> str:
@@ -91,19 +130,3 @@ def _failures(failed: Sequence[Cell], before: int) -> str:
 
 def _say(console: Console, text: str) -> None:
     console.print(text, highlight=False, soft_wrap=True)
-
-
-def finished_cells(item: Planned, results: dict[str, dict[str, Any]]) -> list[Finished]:
-    """Return what the table needs of a recipe's cells that are done."""
-    return [
-        Finished(
-            dataset=cell.dataset.label,
-            model=cell.model.label,
-            method=cell.method.label,
-            test_error=results[cell.key]["test_error"],
-            paper=cell.paper,
-            notes=tuple(results[cell.key]["notes"]),
-        )
-        for cell in item.cells
-        if cell.key in results
-    ]

@@ -12,9 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from mixup_multi.cli.plan import Planned, plan
+from mixup_multi.cli.searches import judged, search_lines
 from mixup_multi.engine.order import epoch_batches
 from mixup_multi.engine.source import Data
 from mixup_multi.errors import MissingDataError, MixupMultiError
+from mixup_multi.grid.checks import check_validation
+from mixup_multi.grid.selection import described
 from mixup_multi.grid.shelf import Shelf, Site, build_model
 from mixup_multi.recipe.expand import Cell
 
@@ -25,17 +28,21 @@ def show_recipes(names: Sequence[str], assignments: Sequence[str], data: Path) -
     shelf = Shelf(Site(data, Path(), torch.device("cpu")))
     for item in plan(names, assignments):
         _print_settings(console, item)
-        console.print(_costs(item.cells, shelf))
+        check_validation([*item.cells, *judged(item.units)], shelf)
+        console.print(_costs(item.templates, shelf))
         for cell in item.cells:
             console.print(f"{cell.key}  {escape(cell.title)}", highlight=False, soft_wrap=True)
         console.print(f"{len(item.cells)} cells")
+        for line in search_lines(item.units):
+            console.print(escape(line), highlight=False, soft_wrap=True)
 
 
 def _print_settings(console: Console, item: Planned) -> None:
     """Print every distinct entry with all its settings, defaults included."""
     console.print(f"[bold]{escape(item.recipe.title)}[/]  {escape(item.recipe.source)}")
     seen: dict[str, None] = {}
-    for cell in item.cells:
+    for cell in item.templates:
+        seen[f"selection: {described(cell.selection)}"] = None
         for kind, choice in cell.choices().items():
             seen[f"{kind} {choice.label}: {choice.name}{_listed(choice.settings)}"] = None
         seen[f"train:{_listed(cell.train.model_dump(mode='json'))}"] = None

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from mixup_multi.cli.plan import distinct_cells, output_folder, plan
+from mixup_multi.cli.searches import SearchStates, judged, search_states
 from mixup_multi.errors import OutputError
 from mixup_multi.grid import index
-from mixup_multi.grid.checks import DataKeys
+from mixup_multi.grid.checks import DataKeys, check_validation
 from mixup_multi.grid.estimate import Basis, Estimate, speeds_of
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.state import CellState, counted, states_of
@@ -31,15 +32,20 @@ def print_states(
     """Print the state of every cell, the counts, and an estimate of the time that is left."""
     planned = plan(names, assignments)
     folder = output_folder(out, planned)
-    keys = DataKeys(Shelf(Site(data, folder, torch.device("cpu"))))
-    states = states_of(distinct_cells(planned), folder, keys)
+    shelf = Shelf(Site(data, folder, torch.device("cpu")))
+    keys = DataKeys(shelf)
+    cells, units = distinct_cells(planned), [unit for item in planned for unit in item.units]
+    check_validation([*cells, *judged(units)], shelf)
+    searches = search_states(cells, units, folder, lambda some: states_of(some, folder, keys))
+    states = searches.states
     left = _time_left(folder, states)
     if as_json:
-        sys.stdout.write(json.dumps(_document(folder, states, left), indent=1) + "\n")
+        sys.stdout.write(json.dumps(_document(folder, states, left, searches), indent=1) + "\n")
         return
     lines = [_line(state) for state in states]
     counts = ", ".join(f"{n} {name}" for name, n in counted(states).items() if n)
-    lines += [f"{len(states)} cells in {folder}: {counts}", *_said(left)]
+    said = f": {counts}" if counts else ""
+    lines += [f"{len(states)} cells in {folder}{said}", *_said(left), *searches.lines]
     sys.stdout.write("\n".join(lines) + "\n")  # rich takes seconds for ten thousand lines
 
 
@@ -86,13 +92,17 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _document(out: Path, states: Sequence[CellState], left: dict[str, Estimate]) -> dict[str, Any]:
+def _document(
+    out: Path, states: Sequence[CellState], left: dict[str, Estimate], searches: SearchStates
+) -> dict[str, Any]:
     known = [estimate for estimate in left.values() if estimate.basis != "unknown"]
     return {
         "out": str(out),
         "counts": counted(states),
         "seconds_left": sum(estimate.seconds for estimate in known),
         "cells_of_unknown_cost": len(left) - len(known),
+        "cells_after_the_search": searches.waiting,
+        "search_cells_to_be_proposed": searches.unasked,
         "cells": [_entry(state, left.get(state.cell.key)) for state in states],
     }
 

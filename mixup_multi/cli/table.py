@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,13 +12,22 @@ from mixup_multi.recipe.schema import Recipe
 from mixup_multi.report.tables import ErrorTable, Finished, Summary, error_table
 
 
-def print_tables(console: Console, recipe: Recipe, finished: Iterable[Finished]) -> None:
-    """Print test errors by data set and method, with the published values below ours."""
+def print_tables(
+    console: Console, recipe: Recipe, finished: Iterable[Finished], rules: Sequence[str]
+) -> None:
+    """Print test errors by data set and method, with the published values below ours.
+
+    Args:
+        console: where to.
+        recipe: its title and notes are printed.
+        finished: what is reported of each cell.
+        rules: by which its epoch was selected, in words.
+    """
     table = error_table(finished)
     if not table.rows:
         return
     counts = {summary.n for summary in table.cells.values()}
-    what = f"test error in %, last epoch{_repeated(counts)}"
+    what = f"test error in %, {'; '.join(rules)}{_repeated(counts)}"
     grid = Table(title=f"{escape(recipe.title)}\n{what}", title_style="bold")
     grid.add_column("data set", overflow="fold")
     grid.add_column("model", overflow="fold")

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import torch
 
 from mixup_multi.engine.cohort_groups import may_join
-from mixup_multi.errors import MissingDataError, MixupMultiError
+from mixup_multi.engine.source import Data
+from mixup_multi.errors import MissingDataError, MixupMultiError, SettingError
 from mixup_multi.grid.cell import task_of
 from mixup_multi.grid.shelf import Shelf, build_model
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.expand import Cell, Choice
 
 
 @dataclass
@@ -38,7 +39,8 @@ def check_cells(cells: Iterable[Cell], shelf: Shelf) -> Checked:
     checked = Checked()
     for cell in cells:
         train = cell.train.model_dump_json()
-        what = repr((cell.adapter, cell.dataset, cell.model, cell.method, train))
+        kind = (cell.adapter, cell.dataset, cell.model, cell.method, cell.needs_validation)
+        what = repr((*kind, train))
         if what not in looked:
             looked[what] = _check_cell(cell, shelf)
         found = looked[what]
@@ -54,6 +56,7 @@ def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | bool:
     entry = cell.dataset
     try:
         data = shelf.get(cell)
+        _check_validation(cell, data)
         entry = cell.model
         model = build_model(cell, data).to(shelf.site.device)
         entry = cell.method
@@ -65,12 +68,43 @@ def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | bool:
     except MissingDataError as error:
         return error
     except MixupMultiError as error:
-        where = f"{entry.where}: " if entry.where else ""
-        error.args = (f"{where}{cell.title}: {error}",)
+        _with_place(error, cell, entry)
         raise
     except Exception:  # a defect, not a mistake: recorded as the cell's failure when it is run
         return False
     return sociable
+
+
+def check_validation(cells: Iterable[Cell], shelf: Shelf) -> None:
+    """Look whether the data sets that are here have the parts that protocols look at.
+
+    Raises:
+        MixupMultiError: one has none, or its data is bad.
+    """
+    needing = {cell.dataset.canonical: cell for cell in cells if cell.needs_validation}
+    for cell in needing.values():
+        try:
+            _check_validation(cell, shelf.get(cell))
+        except MissingDataError:
+            continue
+        except MixupMultiError as error:
+            _with_place(error, cell, cell.dataset)
+            raise
+
+
+def _check_validation(cell: Cell, data: Data) -> None:
+    if cell.needs_validation and data.validation is None:
+        what = "a search" if cell.search is not None else f"selection: {cell.selection}"
+        raise SettingError(
+            f"{data.name} has no validation part, which {what} chooses by; expected one, e.g."
+            f" {{name: {cell.dataset.name}, validation: 0.1}}"
+        )
+
+
+def _with_place(error: MixupMultiError, cell: Cell, entry: Choice) -> None:
+    """Put the line of the entry that an error is about, and the cell's title, before it."""
+    where = f"{entry.where}: " if entry.where else ""
+    error.args = (f"{where}{cell.title}: {error}",)
 
 
 class DataKeys:

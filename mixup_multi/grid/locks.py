@@ -17,6 +17,7 @@ import fcntl
 import json
 import os
 import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ from pathlib import Path
 from mixup_multi.engine.cache import not_written
 from mixup_multi.errors import OutputError
 
+POLL_SECONDS = 0.05
 NO_LOCKS = "the file system has no locks that several processes can share; choose another --out"
 
 
@@ -65,6 +67,22 @@ def locked(out: Path, name: str) -> Iterator[bool]:
         with suppress(OSError):
             path.unlink()  # before the lock is let go: see _take
         os.close(descriptor)
+
+
+@contextmanager
+def held(out: Path, name: str) -> Iterator[None]:
+    """Hold a lock, waiting for it where another has it.
+
+    Raises:
+        WriteError: the lock's file cannot be made.
+        OutputError: the file system has no locks.
+    """
+    while True:
+        with locked(out, name) as mine:
+            if mine:
+                yield
+                return
+        time.sleep(POLL_SECONDS)
 
 
 def owner(out: Path, name: str) -> Owner | None:

@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from mixup_multi.grid import index
+from mixup_multi.grid import index, protocol
 from mixup_multi.grid.attempt import Attempt, Outcome, Settle
 from mixup_multi.grid.checks import DataKeys, check_cells
 from mixup_multi.grid.cohorts import forget_complete
@@ -74,6 +74,7 @@ def run_cells(
     shelf = Shelf(site if jobs == 1 else replace(site, device=torch.device("cpu")))
     tally = Tally(site, watcher)
     with logged_to(watcher):
+        protocol.tell(site.out, cells)
         states = states_of(cells, site.out, DataKeys(shelf), thorough=True)
         todo = [state.cell for state in states if _to_run(state, retry=retry)]
         checked = check_cells(todo, shelf)

@@ -93,6 +93,17 @@ class CellFolder:
         except OSError:
             return 0
 
+    def history(self) -> tuple[tuple[dict[str, Any], ...], bool]:
+        """Return the records of metrics.jsonl, an epoch each, and whether all could be read."""
+        path = self.path / "metrics.jsonl"
+        records, whole = [], path.is_file()
+        for line in path.read_text("utf-8", errors="replace").splitlines() if whole else []:
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                whole = False
+        return tuple(record for record in records if isinstance(record, dict)), whole
+
     def write_metrics(self, history: Sequence[Mapping[str, float]]) -> None:
         """Write metrics.jsonl anew."""
         text = "".join(json.dumps(record) + "\n" for record in history)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,8 @@ from mixup_multi.engine.settings import Train
 from mixup_multi.engine.source import Trial
 from mixup_multi.errors import SettingError
 from mixup_multi.recipe.explain import Place
-from mixup_multi.recipe.schema import Entry, Matrix, Recipe
+from mixup_multi.recipe.schema import Entry, Matrix, Recipe, Rule
+from mixup_multi.recipe.searched import Searched
 
 MOST_CELLS = 1_000_000
 
@@ -51,6 +52,8 @@ class Cell:
         seed: of all its random streams.
         fold, folds: which fold of how many is the test part; None without cross-validation.
         paper: the published table to compare with; decides no number.
+        selection: which epoch is reported; decides nothing of what is trained.
+        search: of a cell that a search tries or has chosen.
     """
 
     adapter: str
@@ -64,6 +67,8 @@ class Cell:
     fold: int | None = None
     folds: int | None = None
     paper: str | None = None
+    selection: Rule = "last"
+    search: Searched | None = None
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the cell's numbers: no labels, titles or file names."""
@@ -107,17 +112,28 @@ class Cell:
         """Return one line for people."""
         fold = "" if self.fold is None else f", fold {self.fold + 1} of {self.folds}"
         labels = " / ".join(choice.label for choice in self.choices().values())
-        return f"{labels}, seed {self.seed}{fold}"
+        return f"{labels}, seed {self.seed}{fold}{self._tried()}"
+
+    def _tried(self) -> str:
+        if self.search is None or self.search.final:
+            return ""
+        return f" (search: {self.search})"
+
+    @property
+    def needs_validation(self) -> bool:
+        """Return whether its protocol looks at a validation part."""
+        return self.selection == "best_validation" or self.search is not None
 
     def trial_of_data(self) -> Trial:
         """Return the repetition that the data is split for."""
         return Trial(self.seed, self.fold, self.folds)
 
     def record(self) -> dict[str, Any]:
-        """Return everything, as plain values."""
+        """Return everything that the cell is, as plain values; not what it is run for."""
         plain = {**asdict(self), "train": self.train.model_dump(mode="json"), "key": self.key}
         for kind in self.choices():
             del plain[kind]["where"]
+        del plain["selection"], plain["search"]  # see grid.protocol
         return plain
 
 
@@ -134,22 +150,37 @@ def cells_of(recipe: Recipe, locate: Locate = str) -> list[Cell]:
     Raises:
         SettingError: an unknown name or setting, or one label for two things, with its path.
     """
+    parts = (cells_of_part(recipe, number, locate) for number in range(len(recipe.parts)))
+    return distinct(parts)
+
+
+def cells_of_part(recipe: Recipe, number: int, locate: Locate = str) -> list[Cell]:
+    """Return the cells of one part, methods in turn; see `cells_of`."""
+    prefix: Place = ("parts", number)
+    try:
+        return _cells_of_part(recipe.parts[number], prefix, locate)
+    except SettingError as error:
+        raise SettingError(str(error), (*prefix, *error.path)) from error
+
+
+def distinct(parts: Iterable[Sequence[Cell]]) -> list[Cell]:
+    """Return the cells of all parts, each once.
+
+    Raises:
+        SettingError: two cells under one label, or one under two.
+    """
     cells: dict[str, Cell] = {}
     shown: dict[object, str] = {}
-    for number, part in enumerate(recipe.parts):
-        prefix: Place = ("parts", number)
-        try:
-            found = _cells_of_part(part, prefix, locate)
-        except SettingError as error:
-            raise SettingError(str(error), (*prefix, *error.path)) from error
-        for cell in found:
+    for number, part in enumerate(parts):
+        for cell in part:
             first = cells.setdefault(cell.key, cell)
             if first.title != cell.title or shown.setdefault(cell.title, cell.key) != cell.key:
-                raise _same_label(first, cell, prefix)
+                raise same_label(first, cell, ("parts", number))
     return list(cells.values())
 
 
-def _same_label(first: Cell, cell: Cell, prefix: Place) -> SettingError:
+def same_label(first: Cell, cell: Cell, prefix: Place) -> SettingError:
+    """Return the error for one label of two cells, or two labels of one."""
     if first.key == cell.key and first.title != cell.title:
         said = f"{first.title!r} and {cell.title!r} are one and the same cell under two labels;"
         return SettingError(f"{said} remove one of them", (*prefix, "methods"))
@@ -168,6 +199,7 @@ def _cells_of_part(part: Matrix, prefix: Place, locate_in_file: Locate) -> list[
         adapter = door.load_adapter(part.adapter)
     except SettingError as error:
         raise SettingError(str(error), ("adapter",)) from error
+    train = _train_of(part)
     datasets = _choices(
         "datasets",
         part.datasets,
@@ -190,12 +222,13 @@ def _cells_of_part(part: Matrix, prefix: Place, locate_in_file: Locate) -> list[
             model=model,
             method=method,
             erm_epochs=entry.erm_epochs,
-            train=part.train,
+            train=train,
             trial=trial,
             seed=part.seed + trial,
             fold=fold,
             folds=part.folds,
             paper=part.paper,
+            selection=part.selection,
         )
         for dataset, model, trial, fold, (entry, method) in matrix
     ]
@@ -211,6 +244,23 @@ def _check_number(part: Matrix) -> None:
             f" these lists; expected at most {MOST_CELLS:,}",
             ("trials" if part.trials > (part.folds or 1) else "folds",),
         )
+
+
+def _train_of(part: Matrix) -> Train:
+    """Return how a part's cells are trained: an epoch can be reported only if it was tested."""
+    if part.selection == "fold_mean" and part.folds is None:
+        raise SettingError(
+            "selection: fold_mean needs folds: N, over which to average", ("selection",)
+        )
+    if part.selection == "last":
+        return part.train
+    if "track_test" in part.train.model_fields_set and not part.train.track_test:
+        raise SettingError(
+            f"train.track_test is false, but selection: {part.selection} reports an epoch's test"
+            " error, which has to be recorded; leave track_test out, or take selection: last",
+            ("train", "track_test"),
+        )
+    return part.train.model_copy(update={"track_test": True})
 
 
 def _choices(

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from mixup_multi.door import setting_error
 from mixup_multi.engine.settings import Schedule, Train
 from mixup_multi.errors import SettingError, did_you_mean
-from mixup_multi.recipe.schema import Matrix, Recipe
+from mixup_multi.recipe.schema import Matrix, Range, Recipe, Search
 
 Place = tuple[str | int, ...]
 """Where something stands in a recipe; of a part it begins with `("parts", n)`."""
@@ -42,6 +42,10 @@ def _known_keys(section: Place) -> list[str]:
         return list(Schedule.model_fields)
     if names[-1:] == ["train"]:
         return list(Train.model_fields)
+    if names[-1:] == ["search"]:
+        return list(Search.model_fields)
+    if names[-1:] == ["range"]:
+        return list(Range.model_fields)
     if names == ["parts"]:
         return list(Matrix.model_fields)
     return [*Recipe.model_fields, *Matrix.model_fields]

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+    model_validator,
+)
 
 from mixup_multi.engine.settings import Strict, Train
 
@@ -45,6 +53,65 @@ class MethodEntry(Entry):
     erm_epochs: Annotated[int, Field(ge=0, strict=True)] = 0
 
 
+Rule = Literal["last", "best_validation", "fold_mean", "best_test"]
+"""Which epoch of a cell is reported; `grid.selection` executes it."""
+
+
+Number = Annotated[float, Field(allow_inf_nan=False)] | int
+
+
+class Range(Strict):
+    """Numbers from `low` to `high`, both included; whole ones where both are whole.
+
+    `log` draws their logarithm evenly.
+    """
+
+    low: Number
+    high: Number
+    log: bool = False
+
+
+def _kind_of_axis(value: Any) -> str | None:
+    if isinstance(value, list | tuple):
+        return "list"
+    return "range" if isinstance(value, dict | Range) else None
+
+
+Axis = Annotated[
+    Annotated[tuple[JsonValue, ...], Tag("list")] | Annotated[Range, Tag("range")],
+    Discriminator(
+        _kind_of_axis,
+        custom_error_type="search_axis",
+        custom_error_message="expected a list of values, or a range {low: .., high: ..}",
+    ),
+]
+"""What a searched setting can be: listed values, or a range."""
+
+
+class Search(Strict):
+    """A search over settings, which chooses on validation parts only.
+
+    Attributes:
+        over: values by setting: `methods.LABEL.SETTING` concerns that method, `train.SETTING`
+            all of them. A method that no setting concerns is not searched.
+        by: what is to be least, at the epoch that `selection` takes.
+        per: `trial`: every trial and fold chooses on its own validation part; or `dataset`: all
+            trials share what the first `trials` choose by their mean.
+        trials: see `per: dataset`.
+        study: `grid` tries every combination; `optuna` (extra `[hpo]`) tries `n` points.
+        n: how many points a study tries.
+        seed: of the study's sampler.
+    """
+
+    over: Annotated[dict[str, Axis], Field(min_length=1)]
+    by: Literal["validation_error", "validation_loss"] = "validation_error"
+    per: Literal["trial", "dataset"] = "trial"
+    trials: Annotated[int, Field(ge=1)] | None = None
+    study: Literal["grid", "optuna"] = "grid"
+    n: Annotated[int, Field(ge=1)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
 class Matrix(Strict):
     """Data sets x models x methods x trials (x folds) of one adapter.
 
@@ -56,6 +123,12 @@ class Matrix(Strict):
         seed: the first trial's seed.
         train: how cells are trained.
         paper: the packaged table of published values to print beside ours.
+        selection: which epoch is reported. `last`; `best_validation`: that of the least
+            validation error; `fold_mean`: the one epoch of the least mean error over a trial's
+            folds, on their validation parts, or where they have none on the held-out folds
+            themselves, as Xu et al. (2019) do for GIN; `best_test`: that of the least test
+            error. Reports say which of them look at the test error.
+        search: settings to be chosen on validation parts before the cells are run.
     """
 
     adapter: str
@@ -67,6 +140,8 @@ class Matrix(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     train: Train = Train()
     paper: str | None = None
+    selection: Rule = "last"
+    search: Search | None = None
 
 
 class Recipe(Strict):

@@ -27,6 +27,7 @@ from mixup_multi.report.results import (
     reproduction_sheet,
     result_records,
 )
+from mixup_multi.report.search import search_sheet
 from mixup_multi.report.sheet import Sheet
 
 
@@ -103,6 +104,7 @@ def _section(group: Group, *, paper: bool, pictures: bool) -> Section:
         power_sheet(group) if paper else None,
         detail_sheet(group),
         cost_sheet(group),
+        search_sheet(group),
         settings_sheet(group),
         methods_sheet(group),
     ]

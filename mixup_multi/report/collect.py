@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mixup_multi.errors import OutputError
 from mixup_multi.grid.locks import Owner, running
+from mixup_multi.grid.protocol import read_protocol
 from mixup_multi.grid.recipes import KeptRecipe, kept_recipes
+from mixup_multi.grid.selection import Done, Selected, select
 from mixup_multi.grid.store import CellFolder
 
 Record = Mapping[str, Any]
@@ -27,6 +28,7 @@ class FinishedCell:
         environment: environment.json; empty where it is lost.
         history: a record an epoch.
         dataset, model, method: labels; told apart by settings where equal labels differ in them.
+        search: of a cell that a search has chosen: what was `chosen`, and `over` what.
     """
 
     folder: CellFolder
@@ -37,6 +39,7 @@ class FinishedCell:
     dataset: str
     model: str
     method: str
+    search: Record = field(default_factory=dict)
 
     @property
     def row(self) -> tuple[str, str]:
@@ -66,7 +69,7 @@ class FinishedCell:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A cell without a result: `kind` is failed, running, unfinished or damaged."""
+    """A cell that is in no table: `kind` is failed, running, unfinished, damaged or unselected."""
 
     key: str
     kind: str
@@ -83,6 +86,7 @@ class Collected:
         stale: cells retired for older data.
         recipes: that were run there.
         damaged_recipes: their files that cannot be read.
+        tried: how many cells a search only tried.
     """
 
     out: Path
@@ -92,6 +96,7 @@ class Collected:
     stale: tuple[str, ...]
     recipes: tuple[KeptRecipe, ...]
     damaged_recipes: tuple[str, ...]
+    tried: int = 0
 
 
 def collect(out: Path) -> Collected:
@@ -110,17 +115,50 @@ def collect(out: Path) -> Collected:
     holders = running(out)
     read = [_read(CellFolder(path), holders.get(path.name)) for path in folders]
     finished = [cell for cell in read if isinstance(cell, FinishedCell)]
-    shown, told_apart = _tell_apart(finished)
+    selected, unselected = reported(finished, read_protocol(out))
+    shown, told_apart = _tell_apart(selected)
     recipes, damaged = kept_recipes(out)
     return Collected(
         out=out,
         finished=tuple(shown),
-        unfinished=tuple(cell for cell in read if isinstance(cell, Unfinished)),
+        unfinished=(*(cell for cell in read if isinstance(cell, Unfinished)), *unselected),
         told_apart=told_apart,
         stale=tuple(sorted(p.name for p in (out / "stale").glob("*") if _is_cell(p))),
         recipes=tuple(recipes),
         damaged_recipes=tuple(damaged),
+        tried=len(finished) - len(selected) - len(unselected),
     )
+
+
+def reported(
+    finished: Sequence[FinishedCell], entries: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[FinishedCell], list[Unfinished]]:
+    """Return finished cells with the numbers of the epoch that their protocol selects.
+
+    Args:
+        finished: as their folders tell them, with the last epoch's numbers.
+        entries: of protocol.json, by folder.
+
+    Returns:
+        The cells but those that a search only tried; and those of which nothing can be selected.
+    """
+    rules: dict[Any, list[FinishedCell]] = {}
+    for cell in finished:
+        entry = entries.get(cell.folder.path.name, {})
+        if "tried" not in entry:
+            cell = replace(cell, search=entry.get("search", {}))
+            rules.setdefault(entry.get("selection", "last"), []).append(cell)
+    taken: dict[Path, FinishedCell] = {}
+    without = []
+    for rule, cells in rules.items():
+        done = [Done(cell.record, cell.result, cell.history) for cell in cells]
+        for cell, selection in zip(cells, select(rule, done), strict=True):
+            if isinstance(selection, Selected):
+                taken[cell.folder.path] = replace(cell, result=selection.over(cell.result))
+            else:
+                key, title = str(cell.record["key"]), title_of(cell.record)
+                without.append(Unfinished(key, "unselected", title, selection.why))
+    return [taken[c.folder.path] for c in finished if c.folder.path in taken], without
 
 
 def _is_cell(path: Path) -> bool:
@@ -171,31 +209,21 @@ def _reason(failure: Record) -> str:
 
 
 def _finished(folder: CellFolder, record: Record, result: Record) -> FinishedCell:
-    needed = ("test_error", "test_rows", "train_rows", "data_key", "selection", "seconds", "notes")
+    needed = ("test_error", "test_rows", "train_rows", "data_key", "epochs", "seconds", "notes")
     for key in needed:
         result[key]
-    history, whole = _history(folder)
+    history, whole = folder.history()
     if not whole:
         result = {**result, "notes": [*result["notes"], "a line of metrics.jsonl is damaged"]}
     try:
         environment = folder.read_json("environment") or {}
     except OutputError:
         environment = {}
-    labels = {kind: str(record[kind]["label"]) for kind in ("dataset", "model", "method")}
+    labels: dict[str, Any] = {
+        kind: str(record[kind]["label"]) for kind in ("dataset", "model", "method")
+    }
     float(result["test_error"]), record["seed"], record["fold"], record["train"]["epochs"]
     return FinishedCell(folder, record, result, environment, history, **labels)
-
-
-def _history(folder: CellFolder) -> tuple[tuple[Record, ...], bool]:
-    """Return the epochs' records, and whether every line could be read."""
-    path = folder.path / "metrics.jsonl"
-    records, whole = [], path.is_file()
-    for line in path.read_text("utf-8", errors="replace").splitlines() if whole else []:
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            whole = False
-    return tuple(record for record in records if isinstance(record, dict)), whole
 
 
 def title_of(record: Record) -> str:
@@ -228,6 +256,7 @@ def row_settings(cell: FinishedCell) -> dict[str, Any]:
         **flat(record["dataset"]["settings"], "data."),
         **flat(record["model"]["settings"], "model."),
         **flat(train),
+        **_searched(cell, "train"),
     }
 
 
@@ -235,7 +264,12 @@ def column_settings(cell: FinishedCell) -> dict[str, Any]:
     """Return what makes a column: the method with its settings."""
     method = cell.record["method"]
     settings = {"method": method["name"], "erm_epochs": cell.record["erm_epochs"]}
-    return {**settings, **flat(method["settings"])}
+    return {**settings, **flat(method["settings"]), **_searched(cell, "method")}
+
+
+def _searched(cell: FinishedCell, section: str) -> dict[str, str]:
+    """Return the settings that a search chose: cells that differ in them stand in one place."""
+    return dict.fromkeys(cell.search.get("settings", {}).get(section, ()), "searched")
 
 
 def _tell_apart(cells: Sequence[FinishedCell]) -> tuple[list[FinishedCell], tuple[str, ...]]:

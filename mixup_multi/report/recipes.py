@@ -44,7 +44,9 @@ def stories(collected: Collected) -> Iterator[Story]:
             source=first.source,
             notes=first.notes,
             commands=tuple(dict.fromkeys(recipe.command for recipe in recipes if recipe.command)),
-            progress=f"{finished:,} of {len(first.cells):,} planned cells finished",
+            progress=f"{finished:,} of {len(first.cells):,} planned cells finished"
+            if first.cells
+            else "its cells are those that its search chose",
             text=first.text,
         )
 
@@ -64,14 +66,16 @@ def never_begun(collected: Collected) -> dict[str, str]:
 def not_begun_at_all(collected: Collected) -> list[str]:
     """Return the titles of recipes of which no cell was begun."""
     begun = _begun(collected)
-    idle = [recipe for recipe in collected.recipes if not begun & recipe.cells.keys()]
+    planned = [recipe for recipe in collected.recipes if recipe.cells]  # a search plans later
+    idle = [recipe for recipe in planned if not begun & recipe.cells.keys()]
     return list(dict.fromkeys(f"{recipe.title} ({recipe.command})" for recipe in idle))
 
 
 def unasked(collected: Collected) -> int:
-    """Return how many finished cells no kept recipe has planned."""
+    """Return how many finished cells neither a kept recipe nor a search has planned."""
     planned = {key for recipe in collected.recipes for key in recipe.cells}
-    return sum(cell.record["key"] not in planned for cell in collected.finished)
+    own = [cell for cell in collected.finished if not cell.search]
+    return sum(cell.record["key"] not in planned for cell in own)
 
 
 def by_place(titles: Iterable[str]) -> tuple[str, ...]:

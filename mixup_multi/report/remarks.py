@@ -34,6 +34,7 @@ def remarks(collected: Collected, groups: Sequence[Group], *, paper: bool) -> li
         *_unmeasured(groups),
         *_notes(collected.finished),
         *_selection(collected.finished),
+        *_tried(collected),
         *(remark for group in groups for remark in _paper_conditions(group, paper=paper)),
         *(Remark("condition", said) for group in groups for said in verdicts(group, paper=paper)),
         *_environments(collected.finished),
@@ -51,6 +52,7 @@ def _unfinished(collected: Collected) -> Iterator[Remark]:
         "running": "{are} still running and not in any table",
         "unfinished": "did not finish and {are} not in any table",
         "damaged": "cannot be read and {are} not in any table",
+        "unselected": "finished, but its protocol cannot select yet, and {are} not in any table",
     }
     for kind, text in said.items():
         cells = [cell for cell in collected.unfinished if cell.kind == kind]
@@ -165,14 +167,30 @@ def _notes(cells: Sequence[FinishedCell]) -> Iterator[Remark]:
 def _selection(cells: Sequence[FinishedCell]) -> Iterator[Remark]:
     if not cells:
         return
-    rules = sorted({str(cell.result["selection"]) for cell in cells})
-    text = f"Selection: {'; '.join(rules)}."
+    rules: dict[str, dict[str, None]] = {}
+    for cell in cells:
+        rules.setdefault(str(cell.result["selection"]), {})[cell.dataset] = None
+    said = [f"{rule} ({', '.join(sets)})" for rule, sets in rules.items()]
+    text = f"Selection: {'; '.join(said) if len(said) > 1 else next(iter(rules))}."
     tracked = sorted({cell.dataset for cell in cells if cell.record["train"]["track_test"]})
     if tracked:
         text += f" The test error was recorded while training (track_test) on {', '.join(tracked)}"
-        chosen = any("test" in rule for rule in rules)
-        text += ", and selected on." if chosen else ", and nothing was selected on it."
+        chosen = sorted({cell.dataset for cell in cells if cell.result["selected_on_test"]})
+        text += ", and nothing was selected on it." if not chosen else "."
+        if chosen:
+            text += f" It chose the epoch on {', '.join(chosen)}: those errors are optimistic."
+    if any(cell.result["selected_epoch"] != cell.result["epochs"] for cell in cells):
+        text += " Calibration and confusion are of the stored outputs, those of the last epoch."
     yield Remark("condition", text)
+
+
+def _tried(collected: Collected) -> Iterator[Remark]:
+    if collected.tried:
+        yield Remark(
+            "condition",
+            f"{_counted(collected.tried, 'further cell')} served a search only and stand in no"
+            " table; what was searched and chosen is said in the tables named Search.",
+        )
 
 
 def _paper_conditions(group: Group, *, paper: bool) -> Iterator[Remark]:

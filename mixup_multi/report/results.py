@@ -30,12 +30,18 @@ def error_sheet(group: Group) -> Sheet:
     return Sheet(
         name=f"{group.name}-errors",
         title="Test error",
-        caption=f"Test error in %, {what}; {several or f'n = {min(counts)}'}."
+        caption=f"Test error in %{_selected(group)}, {what}; {several or f'n = {min(counts)}'}."
         " Bold: the lowest mean of the row, all of them where methods tie; underlined: within one"
         " standard error of it (the best method's own). Neither is a test.",
         headings=("Data set", "Model", *group.methods),
         rows=tuple(_error_row(group, row, counted=len(counts) > 1) for row in group.rows),
     )
+
+
+def _selected(group: Group) -> str:
+    """Return which epoch is reported, where it is not the last."""
+    rules = sorted({str(cell.result["selection"]) for cell in group.cells} - {"last epoch"})
+    return f" ({'; '.join(rules)})" if rules else ""
 
 
 def _error_row(group: Group, row: Row, *, counted: bool) -> tuple[Entry, ...]:
