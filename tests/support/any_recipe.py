@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -42,13 +43,18 @@ TRAIN = st.fixed_dictionaries(
 )
 
 
+def _content(entry: Content) -> str:
+    """Return what is equal for equal entries, in whatever order their keys come."""
+    return json.dumps(entry, sort_keys=True)
+
+
 def _labelled(entries: Sequence[Content]) -> list[Content]:
     """Return entries with labels of their own: equal ones would be averaged."""
     return [{**entry, "label": f"{entry['name']} {n}"} for n, entry in enumerate(entries)]
 
 
 def _some(of: Sequence[Content]) -> st.SearchStrategy[list[Content]]:
-    return st.lists(st.sampled_from(of), min_size=1, unique_by=repr).map(_labelled)
+    return st.lists(st.sampled_from(of), min_size=1, unique_by=_content).map(_labelled)
 
 
 VALID: st.SearchStrategy[Content] = st.fixed_dictionaries(
@@ -57,7 +63,7 @@ VALID: st.SearchStrategy[Content] = st.fixed_dictionaries(
         "adapter": st.just("tabular"),
         "datasets": _some(DATASETS),
         "models": _some(MODELS),
-        "methods": st.lists(METHOD, min_size=1, max_size=3, unique_by=repr).map(_labelled),
+        "methods": st.lists(METHOD, min_size=1, max_size=3, unique_by=_content).map(_labelled),
     },
     optional={
         "source": TEXT,
