@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from mixup_multi.cli.optional import OptionalRayAddress
+
 app = typer.Typer(
     name="mixup-multi",
     help="Mixup-family training for images, tables, speech and graphs.\n\n"
@@ -42,7 +44,7 @@ class Retry(StrEnum):
     failed = "failed"
 
 
-@app.command()
+@app.command(cls=OptionalRayAddress)
 def run(
     recipes: Recipes,
     data: DataOption = None,
@@ -55,6 +57,17 @@ def run(
     retry: Annotated[
         Retry | None, typer.Option(help="failed: run again the cells that failed earlier.")
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:PORT]",
+            help="Train on a Ray cluster; by default this machine's.",
+        ),
+    ] = None,
+    ray_gpus: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="With --ray: of a GPU for a cell. Default: 1 or 0."),
+    ] = None,
     set_: SetOption = None,
 ) -> None:
     """Train every cell of the recipes that is not done, then print one table.
@@ -63,12 +76,15 @@ def run(
 
     Examples:
       mixup-multi run quickstart --jobs 2
+      mixup-multi run tabular_uci --data /shared/data --out /shared/runs --ray head:6379
       mixup-multi run recipes/speech_vgg13.yaml --data ~/data --set train.epochs=3
     """
     from mixup_multi.cli.plan import data_root
     from mixup_multi.cli.run import RunOptions, run_recipes
 
-    options = RunOptions(data_root(data), out, device, skip_missing, jobs, retry is not None)
+    options = RunOptions(
+        data_root(data), out, device, skip_missing, jobs, retry is not None, ray, ray_gpus
+    )
     raise typer.Exit(run_recipes(recipes, set_ or [], options))
 
 

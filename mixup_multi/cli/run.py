@@ -13,7 +13,8 @@ from mixup_multi.cli.plan import Planned, distinct_cells, output_folder, plan
 from mixup_multi.cli.progress import TerminalWatcher
 from mixup_multi.cli.table import print_tables
 from mixup_multi.engine.memory import pick_device
-from mixup_multi.errors import WriteError
+from mixup_multi.errors import SettingError, WriteError
+from mixup_multi.grid.ray_driver import RayOptions
 from mixup_multi.grid.run import run_cells
 from mixup_multi.grid.shelf import Site
 from mixup_multi.recipe.expand import Cell
@@ -31,6 +32,9 @@ class RunOptions:
         skip_missing: leave out cells whose data is missing.
         jobs: how many processes train.
         retry: run again what failed earlier.
+        ray: the address of the Ray cluster that trains; empty for one of this machine, None
+            for no cluster.
+        ray_gpus: how much of a GPU each cell has there.
     """
 
     data: Path
@@ -39,10 +43,29 @@ class RunOptions:
     skip_missing: bool = False
     jobs: int = 1
     retry: bool = False
+    ray: str | None = None
+    ray_gpus: float | None = None
+
+    def cluster(self) -> RayOptions | None:
+        """Return on which cluster cells run, or None.
+
+        Raises:
+            MixupMultiError: the options contradict each other, or Ray is not installed.
+        """
+        if self.ray is None and self.ray_gpus is not None:
+            raise SettingError("--ray-gpus says what a cell has on a Ray cluster; add --ray")
+        if self.ray is not None and self.jobs != 1:
+            raise SettingError(
+                f"--jobs {self.jobs} is for processes of this machine; leave it out with --ray,"
+                " where the cluster's cores say how many cells run at once"
+            )
+        return None if self.ray is None else RayOptions(self.ray, self.device, self.ray_gpus)
 
 
 def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOptions) -> int:
     """Run recipes and return the exit code: 0, 2 where cells failed, 130 after Ctrl-C."""
+    cluster = options.cluster()
+    device = pick_device(options.device if cluster is None else "cpu")
     planned = plan(names, assignments)
     cells = distinct_cells(planned)
     out = output_folder(options.out, planned)
@@ -52,11 +75,12 @@ def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOp
         with watcher.progress:
             failed = run_cells(
                 cells,
-                Site(options.data, out, pick_device(options.device)),
+                Site(options.data, out, device),
                 watcher,
                 jobs=options.jobs,
                 skip_missing=options.skip_missing,
                 retry=options.retry,
+                ray=cluster,
             )
     except KeyboardInterrupt:
         done = f"{len(watcher.results)} of {len(cells)} cells are done and kept in {out}"

@@ -12,6 +12,8 @@ import torch
 from mixup_multi.grid import index
 from mixup_multi.grid.attempt import Outcome, attempt
 from mixup_multi.grid.checks import DataKeys, check_cells
+from mixup_multi.grid.docket import Docket
+from mixup_multi.grid.ray_driver import RayDriver, RayOptions
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.state import CellState, states_of
 from mixup_multi.grid.store import check_writable
@@ -49,6 +51,7 @@ def run_cells(
     jobs: int = 1,
     skip_missing: bool = False,
     retry: bool = False,
+    ray: RayOptions | None = None,
 ) -> list[Cell]:
     """Run every cell that is not done, and return those that failed, now or earlier.
 
@@ -62,12 +65,14 @@ def run_cells(
         jobs: how many processes train; with one, this process does.
         skip_missing: leave out the cells whose data is missing, saying so.
         retry: run again what failed earlier.
+        ray: the cluster that trains, instead of processes of this machine.
 
     Raises:
         MixupMultiError: found before training, or the output folder cannot be written.
     """
     check_writable(site.out)
-    shelf = Shelf(site if jobs == 1 else replace(site, device=torch.device("cpu")))
+    here = jobs == 1 and ray is None
+    shelf = Shelf(site if here else replace(site, device=torch.device("cpu")))
     tally = Tally(site, watcher)
     with logged_to(watcher):
         states = states_of(cells, site.out, DataKeys(shelf), thorough=True)
@@ -81,10 +86,14 @@ def run_cells(
             if not _to_run(state, retry=retry):
                 tally.settle(state.cell, _earlier(state))
         todo = [cell for cell in todo if cell.key not in missing]
-        if jobs == 1:
+        if here:
             run_here(todo, site, shelf, watcher, tally.settle, retry=retry)
+            return tally.failed
+        docket = Docket(todo, site, watcher, tally.settle)
+        if ray is not None:
+            RayDriver(docket, ray).run(retry=retry)
         else:
-            Driver(todo, site, watcher, tally.settle).run(jobs, retry=retry)
+            Driver(docket).run(jobs, retry=retry)
     return tally.failed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import parent_process
@@ -31,28 +32,38 @@ class Message:
 class Telling:
     """A listener that passes on what it is told; the driver knows which cell it is about."""
 
-    def __init__(self, connection: Connection[Message, Cell | None]) -> None:
-        self.connection = connection
+    def __init__(self, send: Callable[[Message], object]) -> None:
+        self.send = send
 
     def cell_starts(self, cell: Cell) -> None:  # noqa: ARG002
         """Pass it on."""
-        self.connection.send(Message("starts"))
+        self.send(Message("starts"))
 
     def epoch_ends(self, cell: Cell, record: dict[str, float]) -> None:  # noqa: ARG002
         """Pass it on."""
-        self.connection.send(Message("epoch", record))
+        self.send(Message("epoch", record))
 
     def says(self, message: str) -> None:
         """Pass it on."""
-        self.connection.send(Message("says", message))
+        self.send(Message("says", message))
 
     def outcome(self, outcome: Outcome) -> None:
         """Tell what came of the cell."""
-        self.connection.send(Message("outcome", outcome))
+        self.send(Message("outcome", outcome))
 
     def stop(self, error: MixupMultiError) -> None:
         """Tell why no cell can go on."""
-        self.connection.send(Message("stop", error))
+        self.send(Message("stop", error))
+
+
+def attempt_and_tell(cell: Cell, shelf: Shelf, telling: Telling, *, retry: bool) -> bool:
+    """Attempt a cell, tell what came of it, and return whether other cells can go on."""
+    try:
+        telling.outcome(attempt(cell, shelf.site, shelf, telling, retry=retry))
+    except MixupMultiError as error:
+        telling.stop(error)
+        return False
+    return True
 
 
 def serve(
@@ -64,13 +75,10 @@ def serve(
     torch.set_num_threads(threads)
     if site.device.type == "cuda":
         torch.cuda.set_device(site.device)
-    shelf, telling = Shelf(site), Telling(connection)
+    shelf, telling = Shelf(site), Telling(connection.send)
     with logged_to(telling), suppress(EOFError, ConnectionError):  # the driver is gone
         while (cell := connection.recv()) is not None:
-            try:
-                telling.outcome(attempt(cell, site, shelf, telling, retry=retry))
-            except MixupMultiError as error:
-                telling.stop(error)
+            if not attempt_and_tell(cell, shelf, telling, retry=retry):
                 return
 
 

@@ -1,9 +1,7 @@
 """The driver of several worker processes: hands out cells, hears what happens, replaces the dead.
 
 Each worker has a pipe of its own, since a queue that they share is left locked by one that is
-killed. A cell whose worker dies is taken up again, from its last checkpoint, by the next free
-one; after `DEATHS` deaths it is recorded as failed. Which process may run a cell is still
-decided by the cell's lock, so that several drivers can share an output folder.
+killed. A cell whose worker dies is taken up again by the next free one.
 """
 
 from __future__ import annotations
@@ -12,43 +10,27 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
 import torch
 
-from mixup_multi.errors import OutputError
-from mixup_multi.grid.attempt import Outcome
-from mixup_multi.grid.locks import locked
+from mixup_multi.grid.docket import POLL_SECONDS, Docket, Post
 from mixup_multi.grid.shelf import Site
-from mixup_multi.grid.store import CellFolder
-from mixup_multi.grid.watcher import Watcher
 from mixup_multi.grid.worker import Message, serve
 from mixup_multi.recipe.expand import Cell
 
-DEATHS = 3
-POLL_SECONDS = 0.5
-Settle = Callable[[Cell, Outcome], object]
 
-
-class Worker:
-    """A worker process as the driver sees it.
-
-    Attributes:
-        cell: what it is attempting; None where it is free.
-        started: whether it has begun to run that cell.
-    """
+class Worker(Post):
+    """A worker process as the driver sees it."""
 
     def __init__(self, site: Site, threads: int, *, retry: bool) -> None:
+        super().__init__()
         context = multiprocessing.get_context("spawn")
         self.connection: Connection[Cell | None, Message]
         self.connection, theirs = context.Pipe()
-        self.cell: Cell | None = None
-        self.started = False
         self.process = context.Process(
             target=serve, args=(theirs, site, threads), kwargs={"retry": retry}, daemon=True
         )
@@ -83,16 +65,9 @@ class Worker:
 class Driver:
     """Gives cells to workers until all are settled."""
 
-    def __init__(self, cells: Sequence[Cell], site: Site, watcher: Watcher, settle: Settle) -> None:
-        self.waiting = deque(cells)
-        self.elsewhere: list[Cell] = []
-        self.site = site
-        self.watcher = watcher
-        self.settle = settle
+    def __init__(self, docket: Docket) -> None:
+        self.docket = docket
         self.crew: dict[int, Worker] = {}
-        self.deaths: Counter[str] = Counter()
-        self.false_starts = 0
-        self.next_look = 0.0
 
     def run(self, jobs: int, *, retry: bool) -> None:
         """Run all cells in `jobs` processes.
@@ -102,15 +77,16 @@ class Driver:
         Raises:
             MixupMultiError: nothing can be written, or processes end as they begin.
         """
+        whole, waiting = self.docket.site, self.docket.waiting
         threads = max(1, min(torch.get_num_threads(), _cores() // jobs))
         try:
-            while self._unsettled():
+            while self.docket.unsettled(self.crew.values()):
                 for number in range(jobs):
-                    if self.waiting and number not in self.crew:
-                        site = replace(self.site, device=_device(self.site.device, number))
+                    if waiting and number not in self.crew:
+                        site = replace(whole, device=_device(whole.device, number))
                         self.crew[number] = Worker(site, threads, retry=retry)
-                    if self.waiting and self.crew[number].cell is None:
-                        self.crew[number].give(self.waiting.popleft())
+                    if waiting and self.crew[number].cell is None:
+                        self.crew[number].give(waiting.popleft())
                 wait([worker.connection for worker in self.crew.values()], POLL_SECONDS)
                 for number in list(self.crew):
                     self._hear(number)
@@ -118,62 +94,17 @@ class Driver:
             for worker in self.crew.values():
                 worker.end()
 
-    def _unsettled(self) -> bool:
-        """Return whether cells are left, having put those to look at again among the waiting."""
-        if not self.waiting and self.elsewhere and time.monotonic() >= self.next_look:
-            self.waiting.extend(self.elsewhere)
-            self.elsewhere.clear()
-            self.next_look = time.monotonic() + POLL_SECONDS
-        working = any(worker.cell is not None for worker in self.crew.values())
-        return working or bool(self.waiting or self.elsewhere)
-
     def _hear(self, number: int) -> None:
         """Take in all that a worker has said, also its last words."""
         worker = self.crew[number]
         try:
             while worker.connection.poll():
-                self._take_in(worker, worker.connection.recv())
+                self.docket.take_in(worker, worker.connection.recv())
         except (EOFError, ConnectionError):
             del self.crew[number]
             said = worker.last_words()
             worker.end()
-            if worker.cell is not None:
-                self._after_death(worker.cell, said, started=worker.started)
-
-    def _take_in(self, worker: Worker, message: Message) -> None:
-        cell = worker.cell
-        if message.kind == "stop":
-            raise message.content
-        if message.kind == "says" or cell is None:
-            self.watcher.says(str(message.content))
-        elif message.kind == "starts":
-            worker.started, self.false_starts = True, 0
-            self.watcher.cell_starts(cell)
-        elif message.kind == "epoch":
-            self.watcher.epoch_ends(cell, message.content)
-        else:
-            worker.cell = None
-            if message.content.kind == "busy":
-                self.elsewhere.append(cell)
-            else:
-                self.settle(cell, message.content)
-
-    def _after_death(self, cell: Cell, said: str, *, started: bool) -> None:
-        if started:
-            self.deaths[cell.key] += 1
-        else:
-            self.false_starts += 1
-        if self.false_starts >= DEATHS:
-            raise OutputError(f"worker processes end as they begin; the last {said}")
-        if self.deaths[cell.key] < DEATHS:
-            self.watcher.says(f"the process that ran {cell.title} {said}; it is taken up again")
-            self.waiting.appendleft(cell)
-            return
-        message = f"{DEATHS} processes that ran it died, the last {said}; out of memory?"
-        with locked(self.site.out, cell.folder) as mine:
-            if mine:
-                CellFolder.of(self.site.out, cell).fail(message, traceback="")
-        self.settle(cell, Outcome("failed", message=message))
+            self.docket.bury(worker, said)
 
 
 def _device(device: torch.device, number: int) -> torch.device:

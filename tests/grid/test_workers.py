@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from mixup_multi.grid.docket import DEATHS
 from mixup_multi.grid.locks import running
-from mixup_multi.grid.workers import DEATHS
 
 COMMAND = [sys.executable, "-m", "mixup_multi"]
 RECIPE = (
