@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import sys
@@ -44,8 +45,10 @@ def perform(errand: Errand, number: int, cell: Cell) -> None:
     """Attempt a cell as the task of this number, and tell all that happens."""
 
     def send(message: Message) -> None:
+        # Waited for, since what has begun must be known should this process die; but not by
+        # queue.put, during which Ray would give the task's core to another task.
         try:
-            errand.queue.put((number, message))
+            asyncio.run(errand.queue.put_async((number, message)))
         except Exception:  # the driver is gone: that is no failure of the cell's
             os._exit(1)
 
