@@ -44,6 +44,13 @@ class Retry(StrEnum):
     failed = "failed"
 
 
+class TrackerName(StrEnum):
+    """What `--tracker` can name."""
+
+    mlflow = "mlflow"
+    tensorboard = "tensorboard"
+
+
 @app.command(cls=OptionalRayAddress)
 def run(
     recipes: Recipes,
@@ -68,6 +75,9 @@ def run(
         float | None,
         typer.Option(min=0.0, max=1.0, help="With --ray: of a GPU for a cell. Default: 1 or 0."),
     ] = None,
+    tracker: Annotated[
+        TrackerName | None, typer.Option(help="Send settings and metrics there too.")
+    ] = None,
     set_: SetOption = None,
 ) -> None:
     """Train every cell of the recipes that is not done, then print one table.
@@ -83,7 +93,7 @@ def run(
     from mixup_multi.cli.run import RunOptions, run_recipes
 
     options = RunOptions(
-        data_root(data), out, device, skip_missing, jobs, retry is not None, ray, ray_gpus
+        data_root(data), out, device, skip_missing, jobs, retry is not None, ray, ray_gpus, tracker
     )
     raise typer.Exit(run_recipes(recipes, set_ or [], options))
 

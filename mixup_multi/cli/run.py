@@ -17,6 +17,7 @@ from mixup_multi.errors import SettingError, WriteError
 from mixup_multi.grid.ray_driver import RayOptions
 from mixup_multi.grid.run import run_cells
 from mixup_multi.grid.shelf import Site
+from mixup_multi.grid.trackers import tracked
 from mixup_multi.recipe.expand import Cell
 from mixup_multi.report.tables import Finished
 
@@ -35,6 +36,7 @@ class RunOptions:
         ray: the address of the Ray cluster that trains; empty for one of this machine, None
             for no cluster.
         ray_gpus: how much of a GPU each cell has there.
+        tracker: the experiment tracker that is kept up to date.
     """
 
     data: Path
@@ -45,6 +47,7 @@ class RunOptions:
     retry: bool = False
     ray: str | None = None
     ray_gpus: float | None = None
+    tracker: str | None = None
 
     def cluster(self) -> RayOptions | None:
         """Return on which cluster cells run, or None.
@@ -72,11 +75,11 @@ def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOp
     console = Console()
     watcher = TerminalWatcher(console, cells)
     try:
-        with watcher.progress:
+        with watcher.progress, tracked(watcher, options.tracker, out) as told:
             failed = run_cells(
                 cells,
                 Site(options.data, out, device),
-                watcher,
+                told,
                 jobs=options.jobs,
                 skip_missing=options.skip_missing,
                 retry=options.retry,
