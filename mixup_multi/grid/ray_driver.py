@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -160,6 +161,8 @@ def _cluster(address: str) -> Iterator[Any]:
         return
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
     try:
+        if ":" in address:
+            _check_reachable(address)
         ray.init(address or None, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise OutputError(
@@ -170,6 +173,12 @@ def _cluster(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Raise OSError or ValueError at once where Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host, int(port)), timeout=5).close()
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from mixup_multi.cli.app import app
-from mixup_multi.errors import OutputError
+from mixup_multi.cli.run import RunOptions
+from mixup_multi.errors import MixupMultiError, OutputError
 
 RECIPE = """\
 title: states
@@ -88,3 +89,46 @@ def test_index_is_rebuilt_and_what_is_no_output_folder_is_refused(
     assert "2 done, 1 failed" in invoke("index", out).output
     with pytest.raises(OutputError, match="not an output folder"):
         invoke("index", tmp_path, "--rebuild")
+
+
+MISTAKES = {
+    "Ray beside processes": (["--ray", "--jobs", "2"], "leave it out with --ray"),
+    "a share of a GPU without Ray": (["--ray-gpus", "0.5"], "add --ray"),
+    "a GPU by number on Ray": (["--ray", "--device", "cuda:1"], "since Ray chooses the GPU"),
+    "a cluster that is not there": (["--ray", "127.0.0.1:1"], "expected HOST:PORT"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_options_of_ray_that_cannot_be_used_are_refused(
+    name: str, recipe: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: mixup-multi[ray]")
+    options, said = MISTAKES[name]
+    with pytest.raises(MixupMultiError, match=said):
+        invoke("run", recipe, "--out", tmp_path / "out", *options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "address"),
+    [
+        (["--ray", "RECIPE"], ""),
+        (["RECIPE", "--ray"], ""),
+        (["--ray", "local", "RECIPE"], "local"),
+        (["RECIPE", "--ray", "head:6379"], "head:6379"),
+        (["--ray=head:6379", "RECIPE"], "head:6379"),
+        (["RECIPE"], None),
+    ],
+)
+def test_ray_may_stand_without_an_address(
+    arguments: list[str], address: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[list[str], str | None]] = []
+
+    def run_recipes(recipes: list[str], assignments: object, options: RunOptions) -> int:
+        seen.append((recipes, options.ray))
+        return 0
+
+    monkeypatch.setattr("mixup_multi.cli.run.run_recipes", run_recipes)
+    assert invoke("run", *arguments).exit_code == 0
+    assert seen == [(["RECIPE"], address)]
