@@ -108,7 +108,9 @@ class RayDriver:
             queue = _queue(ray)
             site = _absolute(self.docket.site, torch.device("cuda" if gpus else "cpu"))
             errand = Errand(site, beacon, site.data.exists(), _search_path(), queue, retry)
-            task = ray.remote(perform).options(num_cpus=1, num_gpus=gpus, max_retries=0)
+            # Here and not in .options: so a process ends with its task where it has a GPU, as
+            # CUDA would stay on that one when Ray gives the process another.
+            task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(perform)
             try:
                 self._settle_all(ray, queue, lambda *what: task.remote(errand, *what))
             except ray.exceptions.RayError as error:
