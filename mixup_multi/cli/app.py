@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from mixup_multi.cli.optional import OptionalRayAddress
+
 app = typer.Typer(
     name="mixup-multi",
     help="Mixup-family training for images, tables, speech and graphs.\n\n"
@@ -42,7 +44,14 @@ class Retry(StrEnum):
     failed = "failed"
 
 
-@app.command()
+class TrackerName(StrEnum):
+    """What `--tracker` can name."""
+
+    mlflow = "mlflow"
+    tensorboard = "tensorboard"
+
+
+@app.command(cls=OptionalRayAddress)
 def run(
     context: typer.Context,
     recipes: Recipes,
@@ -60,6 +69,20 @@ def run(
         bool,
         typer.Option("--no-cohort", help="Train every cell by itself, not stacked with others."),
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:PORT]",
+            help="Train on a Ray cluster; by default this machine's.",
+        ),
+    ] = None,
+    ray_gpus: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="With --ray: of a GPU for a cell. Default: 1 or 0."),
+    ] = None,
+    tracker: Annotated[
+        TrackerName | None, typer.Option(help="Send settings and metrics there too.")
+    ] = None,
     set_: SetOption = None,
 ) -> None:
     """Train every cell of the recipes that is not done, then print one table.
@@ -68,6 +91,7 @@ def run(
 
     Examples:
       mixup-multi run quickstart --jobs 2
+      mixup-multi run tabular_uci --data /shared/data --out /shared/runs --ray head:6379
       mixup-multi run recipes/speech_vgg13.yaml --data ~/data --set train.epochs=3
     """
     from mixup_multi.cli.command import given_command
@@ -78,6 +102,9 @@ def run(
         *(data_root(data), out, device, skip_missing, jobs, retry is not None),
         cohorts=not no_cohort,
         command=given_command(context),
+        ray=ray,
+        ray_gpus=ray_gpus,
+        tracker=tracker,
     )
     raise typer.Exit(run_recipes(recipes, set_ or [], options))
 

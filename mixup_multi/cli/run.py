@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -14,11 +14,14 @@ from mixup_multi.cli.progress import TerminalWatcher
 from mixup_multi.cli.results import print_results
 from mixup_multi.cli.searches import chosen_lines, search_lines
 from mixup_multi.engine.memory import pick_device
-from mixup_multi.errors import WriteError
+from mixup_multi.errors import SettingError, WriteError
+from mixup_multi.grid.ray_driver import RayOptions
 from mixup_multi.grid.recipes import keep_recipe
 from mixup_multi.grid.run import run_cells
 from mixup_multi.grid.search import Decision, Ran, choose
 from mixup_multi.grid.shelf import Site
+from mixup_multi.grid.trackers import tracked
+from mixup_multi.grid.watcher import Watcher
 from mixup_multi.recipe.expand import Cell
 
 
@@ -35,6 +38,10 @@ class RunOptions:
         retry: run again what failed earlier.
         cohorts: whether cells may train together.
         command: as it was given, for reports.
+        ray: the address of the Ray cluster that trains; empty for one of this machine, None
+            for no cluster.
+        ray_gpus: how much of a GPU each cell has there.
+        tracker: the experiment tracker that is kept up to date.
     """
 
     data: Path
@@ -45,10 +52,30 @@ class RunOptions:
     retry: bool = False
     cohorts: bool = True
     command: str = ""
+    ray: str | None = None
+    ray_gpus: float | None = None
+    tracker: str | None = None
+
+    def cluster(self) -> RayOptions | None:
+        """Return on which cluster cells run, or None.
+
+        Raises:
+            MixupMultiError: the options contradict each other, or Ray is not installed.
+        """
+        if self.ray is None and self.ray_gpus is not None:
+            raise SettingError("--ray-gpus says what a cell has on a Ray cluster; add --ray")
+        if self.ray is not None and self.jobs != 1:
+            raise SettingError(
+                f"--jobs {self.jobs} is for processes of this machine; leave it out with --ray,"
+                " where the cluster's cores say how many cells run at once"
+            )
+        return None if self.ray is None else RayOptions(self.ray, self.device, self.ray_gpus)
 
 
 def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOptions) -> int:
     """Run recipes and return the exit code: 0, 2 where cells failed, 130 after Ctrl-C."""
+    cluster = options.cluster()
+    device = pick_device(options.device if cluster is None else "cpu")
     planned = plan(names, assignments)
     cells = distinct_cells(planned)
     out = output_folder(options.out, planned)
@@ -56,9 +83,9 @@ def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOp
         keep_recipe(out, item.name, item.recipe, item.cells, options.command, item.text)
     console = Console()
     watcher = TerminalWatcher(console, cells)
-    runner = _Runner(Site(options.data, out, pick_device(options.device)), watcher, options)
+    runner = _Runner(Site(options.data, out, device), watcher, watcher, options, cluster)
     try:
-        with watcher.progress:
+        with watcher.progress, tracked(watcher, options.tracker, out) as runner.told:
             chosen = _run_all(planned, cells, runner)
     except KeyboardInterrupt:
         known = len(watcher.numbers)
@@ -80,14 +107,25 @@ def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOp
     return 2 if runner.failed else 0
 
 
+@dataclass
 class _Runner:
-    """Runs cells as the options say, and remembers which failed."""
+    """Runs cells as the options say, and remembers which failed.
 
-    def __init__(self, site: Site, watcher: TerminalWatcher, options: RunOptions) -> None:
-        self.site = site
-        self.watcher = watcher
-        self.options = options
-        self.failed: dict[str, Cell] = {}
+    Attributes:
+        site: where.
+        watcher: shows in the terminal how it goes on.
+        told: is told it: the watcher, or one that passes it on.
+        options: the command's.
+        cluster: where cells run; None for this machine.
+        failed: by key.
+    """
+
+    site: Site
+    watcher: TerminalWatcher
+    told: Watcher
+    options: RunOptions
+    cluster: RayOptions | None
+    failed: dict[str, Cell] = field(default_factory=dict)
 
     def __call__(self, cells: Sequence[Cell]) -> Ran:
         """Run `cells`, and return what has come of all so far."""
@@ -95,11 +133,12 @@ class _Runner:
         failed = run_cells(
             cells,
             self.site,
-            self.watcher,
+            self.told,
             jobs=self.options.jobs,
             skip_missing=self.options.skip_missing,
             retry=self.options.retry,
             cohorts=self.options.cohorts,
+            ray=self.cluster,
         )
         self.failed.update((cell.key, cell) for cell in failed)
         return Ran(self.watcher.results, frozenset(self.failed))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -74,8 +73,7 @@ def speeds_of(out: Path, states: Iterable[CellState]) -> Speeds:
 
 def _so_far(folder: CellFolder) -> tuple[float, int]:
     """Return the seconds and the number of the epochs that metrics.jsonl tells of."""
-    lines = (folder.path / "metrics.jsonl").read_text("utf-8").splitlines(keepends=True)
-    seconds = [json.loads(line)["seconds"] for line in lines if line.endswith("\n")]
+    seconds = [record["seconds"] for record in folder.read_metrics()]
     return sum(seconds), len(seconds)
 
 

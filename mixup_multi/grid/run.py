@@ -13,6 +13,8 @@ from mixup_multi.grid import index, protocol
 from mixup_multi.grid.attempt import Attempt, Outcome, Settle
 from mixup_multi.grid.checks import DataKeys, check_cells
 from mixup_multi.grid.cohorts import forget_complete
+from mixup_multi.grid.docket import Docket
+from mixup_multi.grid.ray_driver import RayDriver, RayOptions
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.state import CellState, states_of
 from mixup_multi.grid.store import check_writable
@@ -52,6 +54,7 @@ def run_cells(
     skip_missing: bool = False,
     retry: bool = False,
     cohorts: bool = True,
+    ray: RayOptions | None = None,
 ) -> list[Cell]:
     """Run every cell that is not done, and return those that failed, now or earlier.
 
@@ -66,12 +69,14 @@ def run_cells(
         skip_missing: leave out the cells whose data is missing, saying so.
         retry: run again what failed earlier.
         cohorts: whether cells may train together where they can.
+        ray: the cluster that trains, instead of processes of this machine.
 
     Raises:
         MixupMultiError: found before training, or the output folder cannot be written.
     """
     check_writable(site.out)
-    shelf = Shelf(site if jobs == 1 else replace(site, device=torch.device("cpu")))
+    here = jobs == 1 and ray is None
+    shelf = Shelf(site if here else replace(site, device=torch.device("cpu")))
     tally = Tally(site, watcher)
     with logged_to(watcher):
         protocol.tell(site.out, cells)
@@ -86,12 +91,15 @@ def run_cells(
             if not _to_run(state, retry=retry):
                 tally.settle(state.cell, _earlier(state))
         todo = [cell for cell in todo if cell.key not in checked.missing]
-        loners = checked.loners if cohorts else {cell.key for cell in todo}
-        teams = teams_of(todo, loners, jobs)
-        if jobs == 1:
+        teams = teams_of(todo, checked.loners if cohorts else {cell.key for cell in todo})
+        if here:
             run_here(teams, Attempt(site, shelf, watcher, tally.settle, retry, cohorts))
+        elif ray is not None:
+            docket = Docket(teams, site, watcher, tally.settle)
+            RayDriver(docket, ray).run(retry=retry, cohorts=cohorts)
         else:
-            Driver(teams, site, watcher, tally.settle).run(jobs, retry=retry, cohorts=cohorts)
+            docket = Docket(teams, site, watcher, tally.settle)
+            Driver(docket).run(jobs, retry=retry, cohorts=cohorts)
         forget_complete(site.out)
     return tally.failed
 

@@ -96,7 +96,7 @@ def _others(names: Sequence[str], cells: Sequence[Cell]) -> dict[str, str]:
 
 def _changes(old: Mapping[str, Any], cell: Cell) -> list[str]:
     """Return which settings differ from an earlier cell's, as `method.alpha was 0.4, is 0.2`."""
-    before, now = dict(_flat(old)), dict(_flat(cell.record()))
+    before, now = dict(flat(old)), dict(flat(cell.record()))
     return [
         f"{name} was {before.get(name)!r}, is {now.get(name)!r}"
         for name in {**before, **now}
@@ -104,13 +104,17 @@ def _changes(old: Mapping[str, Any], cell: Cell) -> list[str]:
     ]
 
 
-def _flat(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+def flat(
+    content: Any, path: tuple[str, ...] = (), *, without: Sequence[str] = UNDECIDING
+) -> Iterator[tuple[str, Any]]:
+    """Yield the values of a nested record with dotted names, e.g. `method.alpha`."""
     if not isinstance(content, Mapping):
         yield ".".join(path), list(content) if isinstance(content, tuple) else content
         return
     for key, value in content.items():
-        if key not in UNDECIDING:
-            yield from _flat(value, path if key == "settings" else (*path, str(key)))
+        if key not in without:
+            inner = path if key == "settings" else (*path, str(key))
+            yield from flat(value, inner, without=without)
 
 
 def counted(states: Sequence[CellState]) -> dict[State, int]:

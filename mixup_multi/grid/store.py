@@ -124,6 +124,16 @@ class CellFolder:
         except OSError as error:
             raise not_written(path, error) from error
 
+    def read_metrics(self) -> list[dict[str, float]]:
+        """Return the records of metrics.jsonl; a line that is still being written is left out.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: a line is damaged.
+        """
+        lines = (self.path / "metrics.jsonl").read_text("utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
     def write_outputs(self, parts: Mapping[str, tuple[Outputs, Sequence[str]]]) -> None:
         """Write outputs.pt: for each part its logits, targets and example ids.
 

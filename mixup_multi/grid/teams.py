@@ -6,7 +6,7 @@ train together is decided by `engine.cohort_groups` when they are at hand.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from mixup_multi.engine.cohort_groups import MOST
 from mixup_multi.engine.cohort_likeness import FREE
@@ -15,23 +15,27 @@ from mixup_multi.recipe.expand import Cell
 Team = tuple[Cell, ...]
 
 
-def teams_of(cells: Sequence[Cell], loners: Collection[str], processes: int = 1) -> list[Team]:
+def teams_of(cells: Sequence[Cell], loners: Collection[str]) -> list[Team]:
     """Divide cells into teams, in order of their first cell.
 
     Args:
         cells: what is to be run.
         loners: keys of the cells that train alone.
-        processes: how many take teams; while they are more than the teams, those are halved.
     """
     alike: dict[object, list[Cell]] = {}
     for cell in cells:
         key = cell.key if cell.key in loners else _key(cell)
         alike.setdefault(key, []).append(cell)
-    teams = [
+    return [
         tuple(group[first : first + MOST])
         for group in alike.values()
         for first in range(0, len(group), MOST)
     ]
+
+
+def divided(teams: Iterable[Team], processes: int) -> list[Team]:
+    """Halve the largest teams while they are fewer than the processes that take them."""
+    teams = list(teams)
     while teams and len(teams) < processes and len(largest := max(teams, key=len)) > 1:
         place, half = teams.index(largest), len(largest) // 2
         teams[place : place + 1] = [largest[:half], largest[half:]]

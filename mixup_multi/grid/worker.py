@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import parent_process
@@ -36,24 +37,45 @@ class Message:
 class Telling:
     """A listener that passes on what it is told."""
 
-    def __init__(self, connection: Connection[Message, Team | None]) -> None:
-        self.connection = connection
+    def __init__(self, send: Callable[[Message], object]) -> None:
+        self.send = send
 
     def cell_starts(self, cell: Cell) -> None:
         """Pass it on."""
-        self.connection.send(Message("starts", cell))
+        self.send(Message("starts", cell))
 
     def epoch_ends(self, cell: Cell, record: dict[str, float]) -> None:
         """Pass it on."""
-        self.connection.send(Message("epoch", cell, record))
+        self.send(Message("epoch", cell, record))
 
     def says(self, message: str) -> None:
         """Pass it on."""
-        self.connection.send(Message("says", content=message))
+        self.send(Message("says", content=message))
 
     def outcome(self, cell: Cell, outcome: Outcome) -> None:
         """Tell what came of a cell."""
-        self.connection.send(Message("outcome", cell, outcome))
+        self.send(Message("outcome", cell, outcome))
+
+    def free(self) -> None:
+        """Tell that the team has been attempted."""
+        self.send(Message("free"))
+
+    def stop(self, error: MixupMultiError) -> None:
+        """Tell why no cell can go on."""
+        self.send(Message("stop", content=error))
+
+
+def attempt_and_tell(
+    team: Team, shelf: Shelf, telling: Telling, *, retry: bool, cohorts: bool
+) -> bool:
+    """Attempt a team, tell what came of it, and return whether other cells can go on."""
+    try:
+        Attempt(shelf.site, shelf, telling, telling.outcome, retry, cohorts).run(team)
+    except MixupMultiError as error:
+        telling.stop(error)
+        return False
+    telling.free()
+    return True
 
 
 def serve(
@@ -70,15 +92,10 @@ def serve(
     torch.set_num_threads(threads)
     if site.device.type == "cuda":
         torch.cuda.set_device(site.device)
-    telling = Telling(connection)
-    attempt = Attempt(site, Shelf(site), telling, telling.outcome, retry, cohorts)
+    shelf, telling = Shelf(site), Telling(connection.send)
     with logged_to(telling), suppress(EOFError, ConnectionError):  # the driver is gone
         while (team := connection.recv()) is not None:
-            try:
-                attempt.run(team)
-                connection.send(Message("free"))
-            except MixupMultiError as error:
-                connection.send(Message("stop", content=error))
+            if not attempt_and_tell(team, shelf, telling, retry=retry, cohorts=cohorts):
                 return
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from command_line import invoke
 
+from mixup_multi.cli.run import RunOptions
+
 RECIPE = """\
 title: states
 adapter: tabular
@@ -101,3 +103,47 @@ def test_what_was_asked_is_kept_without_the_machines_folders(recipe: Path, tmp_p
     text = (out / "report" / "report.md").read_text()
     assert "mixup-multi run states.yaml --skip-missing --retry failed" in text
     assert str(tmp_path) not in text
+
+
+MISTAKES = {
+    "Ray beside processes": (["--ray", "--jobs", "2"], "leave it out with --ray"),
+    "a share of a GPU without Ray": (["--ray-gpus", "0.5"], "add --ray"),
+    "a GPU by number on Ray": (["--ray", "--device", "cuda:1"], "since Ray chooses the GPU"),
+    "a cluster that is not there": (["--ray", "127.0.0.1:1"], "expected HOST:PORT"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_options_of_ray_that_cannot_be_used_are_refused(
+    name: str, recipe: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: mixup-multi[ray]")
+    options, message = MISTAKES[name]
+    said = invoke("run", recipe, "--out", tmp_path / "out", *options)
+    assert said.code == 2
+    assert message in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "address"),
+    [
+        (["--ray", "RECIPE"], ""),
+        (["RECIPE", "--ray"], ""),
+        (["--ray", "local", "RECIPE"], "local"),
+        (["RECIPE", "--ray", "head:6379"], "head:6379"),
+        (["--ray=head:6379", "RECIPE"], "head:6379"),
+        (["RECIPE"], None),
+    ],
+)
+def test_ray_may_stand_without_an_address(
+    arguments: list[str], address: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[list[str], str | None]] = []
+
+    def run_recipes(recipes: list[str], assignments: object, options: RunOptions) -> int:
+        seen.append((recipes, options.ray))
+        return 0
+
+    monkeypatch.setattr("mixup_multi.cli.run.run_recipes", run_recipes)
+    assert invoke("run", *arguments).code == 0
+    assert seen == [(["RECIPE"], address)]

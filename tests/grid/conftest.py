@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,7 +30,6 @@ SMALL: dict[str, Any] = {
 STRANGE = """
 import os, signal
 from dataclasses import replace
-from multiprocessing import parent_process
 
 from mixup_multi.engine.source import Dataset
 from mixup_multi_adapters.tabular import TabularAdapter
@@ -51,7 +51,7 @@ def hungry(data):
     raise MemoryError("no room")
 
 def deadly(data):
-    if parent_process() is not None:
+    if os.getpid() != {driver}:
         os.kill(os.getpid(), signal.SIGKILL)
     return net(data)
 
@@ -157,7 +157,7 @@ def strange(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_grid: Callable[..., Grid]
 ) -> Callable[..., Grid]:
     """`strange(*models)`: the small grid with a stranger's adapter, which may misbehave."""
-    (tmp_path / "stranger.py").write_text(STRANGE)
+    (tmp_path / "stranger.py").write_text(STRANGE.replace("{driver}", str(os.getpid())))
     monkeypatch.syspath_prepend(str(tmp_path))
     sys.modules.pop("stranger", None)
 
