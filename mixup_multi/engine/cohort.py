@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container, Sequence
 
-import torch
 from torch import nn
 
 from mixup_multi.engine import loop
@@ -21,7 +20,6 @@ from mixup_multi.engine.loop import Job
 from mixup_multi.engine.memory import keep_freed_memory
 from mixup_multi.engine.state import State
 from mixup_multi.errors import DivergedError, SettingError
-from mixup_multi.streams import seed_of
 
 OnMemberEpoch = Callable[[int, Record], None]
 Ended = State | DivergedError
@@ -47,7 +45,7 @@ def train_cohort(jobs: Sequence[Job], on_epoch: OnMemberEpoch | None = None) -> 
     """
     if len(jobs) == 1:
         return [_alone(jobs[0], on_epoch)]
-    states = [loop.start(job) for job in jobs]
+    states = [_start(job) for job in jobs]
     for job, state in zip(jobs, states, strict=True):
         job.objective.check(state.model)
     reason = why_not(jobs, [state.model for state in states])
@@ -136,8 +134,14 @@ def _together(
     return failed
 
 
+def _start(job: Job) -> State:
+    """Return a member's state, which keeps what is torch's global generator to it alone."""
+    state = loop.start(job)
+    state.keep_dropout()
+    return state
+
+
 def _save(job: Job, state: State) -> None:
     """Write a member's checkpoint as it writes it alone, with its own global generator."""
     if job.checkpoint is not None:
-        torch.manual_seed(seed_of(job.seed, "dropout"))
         state.save(job.checkpoint)

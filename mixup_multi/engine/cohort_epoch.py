@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mixup_multi.engine.cohort_feed import epoch_feed, gather
+from mixup_multi.engine.cohort_feed import gather
 from mixup_multi.engine.cohort_stack import Stack
 from mixup_multi.engine.evaluate import Outputs, outputs_of
 from mixup_multi.engine.loop import Job
 from mixup_multi.engine.order import epoch_batches
 from mixup_multi.engine.record import measures, summarised, watched
-from mixup_multi.engine.source import Source
+from mixup_multi.engine.source import Joinable, Source
 from mixup_multi.engine.state import State
 from mixup_multi.errors import DivergedError
 from mixup_multi.objectives.family import Family, kin_of
@@ -63,16 +63,15 @@ def _train(
     jobs: Sequence[Job], states: Sequence[State], stack: Stack, family: Family
 ) -> tuple[Terms, list[int]]:
     """Take an epoch's steps; return the terms as tables `(T, M)` on the CPU, and rows a step."""
-    sources = [job.data.train for job in jobs]
     orders = [
-        epoch_batches(len(source), job.train, state.generators["order"])
-        for source, job, state in zip(sources, jobs, states, strict=True)
+        epoch_batches(len(job.data.train), job.train, state.generators["order"])
+        for job, state in zip(jobs, states, strict=True)
     ]
     augments = [state.generators["augment"] for state in states]
     mixes = [state.generators["mix"] for state in states]
     stack.model.template.train()
     steps = []
-    for batch in epoch_feed(sources, orders, augments, jobs[0].device):
+    for batch in stack.feed.epoch(orders, augments):
         terms, part = family.loss(stack.model, batch, family.draw(batch.targets, mixes))
         stack.step(terms.total, part, family.rows)
         steps.append(Terms(terms.total.detach(), terms.means, terms.counts))
@@ -132,8 +131,8 @@ def _outputs(
     """Return what each member says of its source; parts of different lengths one by one."""
     train, device, rows = jobs[0].train, jobs[0].device, len(sources[0])
     size = train.eval_batch_size
-    if any(len(source) != rows for source in sources):
-        stack.write_back()
+    if any(isinstance(source, Joinable) or len(source) != rows for source in sources):
+        stack.write_back_models()
         zipped = zip(states, sources, strict=True)
         return [outputs_of(s.model, part, size, device, train.channels_last) for s, part in zipped]
     stack.model.template.eval()

@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mixup_multi.engine.cohort_likeness import aspects, first_inputs, point_of
-from mixup_multi.engine.cohort_trial import disagreement
+from mixup_multi.engine.cohort_likeness import aspects, first_inputs, point_of, trial
 from mixup_multi.engine.loop import Job
 
 MOST = 64
@@ -84,9 +83,8 @@ class _Alike:
     def _stacks(self, jobs: Sequence[Job]) -> bool:
         if len(self.models) < 2:
             return False
-        rows = min(4, len(jobs[self.models[0][0]].data.train))
-        inputs = [first_inputs(jobs[place], rows) for place, _ in self.models]
-        return disagreement([model for _, model in self.models], inputs) is None
+        some, models = zip(*((jobs[place], model) for place, model in self.models), strict=True)
+        return trial(some, models) is None
 
 
 def _key(place: int, job: Job, model: nn.Module, even_if_slower: bool) -> Hashable:

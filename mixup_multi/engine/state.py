@@ -27,6 +27,8 @@ class State:
         generators: the run's named random streams.
         epoch: how many epochs are done.
         history: a record for each of them.
+        dropout: what torch's global generator is to the run, where other runs share the process
+            with it; None where it is the global one itself.
     """
 
     model: nn.Module
@@ -34,6 +36,17 @@ class State:
     generators: Mapping[str, Generator]
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    dropout: Generator | None = None
+
+    @property
+    def dropout_generator(self) -> Generator:
+        """What dropout draws from."""
+        return torch.default_generator if self.dropout is None else self.dropout
+
+    def keep_dropout(self) -> None:
+        """Keep torch's global generator, as it is now, as the run's own."""
+        self.dropout = torch.Generator()
+        self.dropout.set_state(torch.get_rng_state())
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, whole or not at all; the one before it is kept beside it.
@@ -45,7 +58,7 @@ class State:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generators": {name: g.get_state() for name, g in self.generators.items()},
-            "torch": torch.get_rng_state(),
+            "torch": self.dropout_generator.get_state(),
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "epoch": self.epoch,
             "history": self.history,
