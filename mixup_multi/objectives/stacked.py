@@ -52,14 +52,15 @@ class StackedModel:
     @classmethod
     def of(cls, models: Sequence[nn.Module], generators: Sequence[Generator]) -> StackedModel:
         """Return copies of `models` as one, with parameters that are leaves of autograd."""
+        first = models[0]
+        stack = torch.stack if isinstance(first, ByParts) else _stacked
         named = [dict(model.named_parameters()) for model in models]
         parameters = {
-            name: _stacked([one[name] for one in named]).requires_grad_(first.requires_grad)
-            for name, first in named[0].items()
+            name: stack([one[name].detach() for one in named]).requires_grad_(like.requires_grad)
+            for name, like in named[0].items()
         }
         states = [dict(model.named_buffers()) for model in models]
-        buffers = {name: _stacked([one[name] for one in states]) for name in states[0]}
-        first = models[0]
+        buffers = {name: torch.stack([one[name] for one in states]) for name in states[0]}
         by_parts = isinstance(first, ByParts) or is_chain(first)
         template = first if by_parts else with_member_dropout(first)
         return cls(template, parameters, buffers, generators, paths_of(first) if by_parts else {})
@@ -178,7 +179,6 @@ def _stacked(tensors: Sequence[Tensor]) -> Tensor:
 
     A linear layer multiplies by the transpose, and its gradient is that of the transpose.
     """
-    plain = [tensor.detach() for tensor in tensors]
-    if plain[0].dim() == 2:
-        return torch.stack([tensor.mT for tensor in plain]).contiguous().mT
-    return torch.stack(plain).contiguous()
+    if tensors[0].dim() == 2:
+        return torch.stack([tensor.mT for tensor in tensors]).mT
+    return torch.stack(list(tensors))

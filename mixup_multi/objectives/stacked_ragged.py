@@ -56,9 +56,9 @@ class _Linear(torch.autograd.Function):
         if below is not None:
             for g, w, x in zip(grads, weight, below.split(ctx.counts), strict=True):
                 torch.mm(g, w, out=x)
-        by_weight = torch.empty_like(weight)  # the gradient of the transpose, as the stack lies
-        for x, g, w in zip(rows.split(ctx.counts), grads, by_weight.mT, strict=True):
-            torch.mm(x.t(), g, out=w)
+        by_weight = torch.empty_like(weight)
+        for x, g, w in zip(rows.split(ctx.counts), grads, by_weight, strict=True):
+            torch.mm(g.t(), x, out=w)
         return below, by_weight, _sums(grads) if ctx.biased else None, None
 
 
