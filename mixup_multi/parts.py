@@ -8,7 +8,6 @@ random numbers, which are run by `Run`, tell one member's rows from another's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from mixup_multi.points import Edits
 from mixup_multi.tree import Tree
 
-Counts = Sequence[int] | None
+Counts = list[int] | None
 """How many rows each member has; None where they all have as many."""
 
 
@@ -26,10 +25,10 @@ class Run(Protocol):
     def __call__(self, part: nn.Module, rows: Tensor, counts: Counts = None) -> Tensor:
         """Return what `part` makes of `rows` `(r, d)`, one member's after another's."""
 
-    def value(self, part: nn.Module, name: str, counts: Sequence[int]) -> Tensor:
+    def value(self, part: nn.Module, name: str, counts: list[int]) -> Tensor:
         """Return a number that is a parameter of `part`, for each of the rows where it differs."""
 
-    def counts(self, sizes: Tensor) -> Sequence[int]:
+    def counts(self, sizes: Tensor) -> list[int]:
         """Return the members' rows where the batch's examples have `sizes` rows, `(n,)`."""
 
 
@@ -40,12 +39,12 @@ class _One:
         out: Tensor = part(rows)
         return out
 
-    def value(self, part: nn.Module, name: str, counts: Sequence[int]) -> Tensor:  # noqa: ARG002
+    def value(self, part: nn.Module, name: str, counts: list[int]) -> Tensor:  # noqa: ARG002
         number: Tensor = getattr(part, name)
         return number
 
-    def counts(self, sizes: Tensor) -> Sequence[int]:  # noqa: ARG002
-        return ()
+    def counts(self, sizes: Tensor) -> list[int]:  # noqa: ARG002
+        return []
 
 
 ONE: Run = _One()

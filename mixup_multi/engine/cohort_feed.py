@@ -45,7 +45,9 @@ class _TensorFeed:
     def epoch(self, orders: Orders, generators: Sequence[Generator]) -> Iterator[Batch]:
         rows = len(orders) * len(orders[0][0])
         for index in _windows(orders, _steps_ahead(self.sources[0], rows) if self.plain else 1):
-            batch = gather(self.sources, index) if self.plain else self._augmented(index, generators)
+            batch = (
+                gather(self.sources, index) if self.plain else self._augmented(index, generators)
+            )
             batch = batch.to(self.device)
             for step in range(len(index)):
                 inputs = tree_map(lambda leaf, t=step: leaf[t], batch.inputs)

@@ -22,9 +22,7 @@ SLOW = "There is a performance drop"
 """How `torch.func` begins to say that it maps an operation by a loop."""
 
 
-def disagreement(
-    models: Sequence[nn.Module], inputs: Sequence[Tree], together: Tree
-) -> str | None:
+def disagreement(models: Sequence[nn.Module], inputs: Sequence[Tree], together: Tree) -> str | None:
     """Return why models cannot be stacked; None where they can.
 
     Args:

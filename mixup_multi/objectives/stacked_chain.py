@@ -9,7 +9,7 @@ from mixup_multi.points import Edits, Staged
 
 
 def is_chain(model: nn.Module) -> bool:
-    """Whether `model` is a chain of linear layers, BatchNorm, dropout and functions of an element."""
+    """Whether `model` is a chain of linear layers, BatchNorm, dropout, functions of an element."""
     parts = model.stages.values() if type(model) is Staged else [model]
     return all(is_known(module) for part in parts for module in part.modules())
 

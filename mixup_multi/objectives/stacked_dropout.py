@@ -36,7 +36,7 @@ def member_dropout(
     if share == 1:
         return whole * 0.0
     mask = torch.empty(whole.shape, dtype=whole.dtype, device=whole.device)
-    parts = mask.unbind() if isinstance(flow, Tensor) else mask.split([len(x) for x in flow])
+    parts = mask.unbind() if isinstance(flow, Tensor) else torch.split(mask, [len(x) for x in flow])
     for part, generator in zip(parts, generators, strict=True):
         part.bernoulli_(1 - share, generator=generator)
     return whole * mask.div_(1 - share)

@@ -70,18 +70,20 @@ class Members:
         if isinstance(part, nn.BatchNorm1d):
             mean, var, *affine = self._norm(part, path)
             how = part.training, part.momentum or 0.0, part.eps
-            return stacked_ragged.batch_norm(rows, (affine[0], affine[1]), (mean, var), counts, *how)
+            return stacked_ragged.batch_norm(
+                rows, (affine[0], affine[1]), (mean, var), counts, *how
+            )
         if is_dropout(part):
-            return member_dropout(part, rows.split(counts), self.generators)
+            return member_dropout(part, torch.split(rows, counts), self.generators)
         return part(rows)  # type: ignore[no-any-return]
 
-    def value(self, part: nn.Module, name: str, counts: Sequence[int]) -> Tensor:
+    def value(self, part: nn.Module, name: str, counts: list[int]) -> Tensor:
         """Return a parameter that is a number, `(r, 1)`: the member's for each of its rows."""
         number = self.stacks[f"{self.paths[id(part)]}{name}"]
         times = torch.tensor(counts, device=number.device)
         return number.repeat_interleave(times, output_size=sum(counts))[:, None]
 
-    def counts(self, sizes: Tensor) -> Sequence[int]:
+    def counts(self, sizes: Tensor) -> list[int]:
         """Return the members' rows where the batch's examples have `sizes` rows, `(n,)`."""
         return [int(rows) for rows in sizes.view(len(self.generators), -1).sum(1)]
 

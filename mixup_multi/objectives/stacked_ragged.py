@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
-def linear(rows: Tensor, weight: Tensor, bias: Tensor | None, counts: Sequence[int]) -> Tensor:
+def linear(rows: Tensor, weight: Tensor, bias: Tensor | None, counts: list[int]) -> Tensor:
     """Return each member's `rows @ weight.T + bias`.
 
     Args:
@@ -31,12 +31,12 @@ def linear(rows: Tensor, weight: Tensor, bias: Tensor | None, counts: Sequence[i
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None, counts: Sequence[int]
+        ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None, counts: list[int]
     ) -> Tensor:
         ctx.save_for_backward(rows, weight)
         ctx.counts, ctx.biased = counts, bias is not None
         out = rows.new_empty(len(rows), weight.shape[1])
-        parts = zip(rows.split(counts), weight.mT, out.split(counts), strict=True)
+        parts = zip(torch.split(rows, counts), weight.mT, torch.split(out, counts), strict=True)
         if bias is None:
             for x, w, y in parts:
                 torch.mm(x, w, out=y)
@@ -46,18 +46,16 @@ class _Linear(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(
-        ctx: Any, gradient: Tensor
-    ) -> tuple[Tensor | None, Tensor, Tensor | None, None]:
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None]:
         rows, weight = ctx.saved_tensors
         below = torch.empty_like(rows) if ctx.needs_input_grad[0] else None
-        grads = gradient.contiguous().split(ctx.counts)
+        grads = torch.split(gradient.contiguous(), ctx.counts)
         if below is not None:
-            for g, w, x in zip(grads, weight, below.split(ctx.counts), strict=True):
+            for g, w, x in zip(grads, weight, torch.split(below, ctx.counts), strict=True):
                 torch.mm(g, w, out=x)
         by_weight = torch.empty_like(weight)
-        for x, g, w in zip(rows.split(ctx.counts), grads, by_weight, strict=True):
+        for x, g, w in zip(torch.split(rows, ctx.counts), grads, by_weight, strict=True):
             torch.mm(g.t(), x, out=w)
         return below, by_weight, _sums(grads) if ctx.biased else None, None
 
@@ -70,7 +68,7 @@ def batch_norm(
     rows: Tensor,
     affine: tuple[Tensor, Tensor],
     running: tuple[Tensor, Tensor],
-    counts: Sequence[int],
+    counts: list[int],
     training: bool,
     momentum: float,
     eps: float,
@@ -100,28 +98,34 @@ class _BatchNorm(torch.autograd.Function):
         weight: Tensor,
         bias: Tensor,
         running: tuple[Tensor, Tensor],
-        counts: Sequence[int],
+        counts: list[int],
         how: tuple[bool, float, float],
     ) -> Tensor:
         out = torch.empty_like(rows)
         mean, scale = torch.empty_like(weight), torch.empty_like(weight)
         ctx.save_for_backward(rows, weight, mean, scale)
         ctx.running, ctx.counts, ctx.how = running, counts, how
-        parts = (rows.split(counts), weight, bias, *running, out.split(counts), mean, scale)
+        parts = (
+            torch.split(rows, counts),
+            weight,
+            bias,
+            *running,
+            torch.split(out, counts),
+            mean,
+            scale,
+        )
         for x, w, b, m, v, y, x_mean, x_scale in zip(*parts, strict=True):
             saved = {"save_mean": x_mean, "save_invstd": x_scale}
             torch.ops.aten.native_batch_norm.out(x, w, b, m, v, *how, out=y, **saved)
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(
-        ctx: Any, gradient: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
         rows, weight, mean, scale = ctx.saved_tensors
         training, _, eps = ctx.how
-        grads = gradient.contiguous().split(ctx.counts)
-        parts = (grads, rows.split(ctx.counts), weight, *ctx.running, mean, scale)
+        grads = torch.split(gradient.contiguous(), ctx.counts)
+        parts = (grads, torch.split(rows, ctx.counts), weight, *ctx.running, mean, scale)
         said = [
             torch.ops.aten.native_batch_norm_backward(
                 g, x, w, m, v, x_mean, x_scale, training, eps, [True, True, True]

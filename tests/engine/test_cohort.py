@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,6 +195,35 @@ def test_a_point_that_is_not_offered_stops_before_training() -> None:
     lost = Vicinal(points=("haed",))
     with pytest.raises(PointError, match="did you mean 'head'"):
         train_cohort([job(lost, seed) for seed in range(2)])
+
+
+def _dropping_cnn() -> nn.Module:
+    build, _ = MODELS["LeNet"]
+    model = build()
+    model.stages["classifier"].insert(1, nn.Dropout(0.3))
+    model.stages["block2"].append(nn.Dropout(0.2))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("build", "shape"),
+    [(lambda: case.mlp(True, dropout=0.5), (4,)), (_dropping_cnn, (1, 16, 16))],
+    ids=["mlp", "convolutions"],
+)
+def test_dropout_masks_are_those_alone(
+    build: Callable[[], nn.Module], shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    def jobs(epochs: int) -> list[loop.Job]:
+        some = [job(m, s, build, data(s, shape), epochs=epochs) for s, m in pairs]
+        return [replace(one, checkpoint=tmp_path / f"{i}.pt") for i, one in enumerate(some)]
+
+    pairs = list(enumerate((*METHODS.values(), METHODS["mixupe"])))
+    whole = [case.alone(replace(one, checkpoint=None)) for one in jobs(4)]
+    train_cohort(jobs(1))
+    case.alone(jobs(2)[0])
+    train_cohort(jobs(3))
+    for one, expected in zip(jobs(4), whole, strict=True):
+        case.assert_equal(case.alone(one), expected)
 
 
 def test_a_plain_model_is_mixed_at_its_input() -> None:

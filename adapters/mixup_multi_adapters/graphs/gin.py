@@ -6,9 +6,8 @@ correspond, so there is no point at the input; what can be mixed is a graph's po
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +42,7 @@ class Convolution(nn.Module):
         self.norm = nn.BatchNorm1d(hidden)
         self.eps = nn.Parameter(torch.zeros(())) if learn_eps else None
 
-    def forward_by(self, run: Run, h: Tensor, inputs: Tree, counts: Sequence[int]) -> Tensor:
+    def forward_by(self, run: Run, h: Tensor, inputs: Tree, counts: list[int]) -> Tensor:
         """Map node features `(nodes, width)` to `(nodes, hidden)`."""
         own = h if self.eps is None else (1 + run.value(self, "eps", counts)) * h
         mapped = run(self.mlp, own + _neighbours(h, inputs), counts)
@@ -124,7 +123,7 @@ class Gin(nn.Module):
         h = inputs.x
         pooled = [self._pool(h, inputs, sizes)]
         for convolution in self.convolutions:
-            h = convolution.forward_by(run, h, inputs, counts)
+            h = cast(Convolution, convolution).forward_by(run, h, inputs, counts)
             pooled.append(self._pool(h, inputs, sizes))
         return tuple(pooled)
 

@@ -14,7 +14,7 @@ from .bags import Bags
 class Selects(Protocol):
     """What some of a batch's graphs can be taken from."""
 
-    def examples_at(self, index: Tensor) -> GraphBatch:
+    def select(self, index: Tensor) -> GraphBatch:
         """Return the graphs at `index` `(n,)` as a batch."""
 
 
