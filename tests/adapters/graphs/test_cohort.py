@@ -172,10 +172,12 @@ def test_checkpoints_carry_each_members_dropout(tmp_path: Path) -> None:
         case.assert_equal(case.alone(job), expected)
 
 
-def test_a_fold_that_diverges_leaves_and_the_others_go_on() -> None:
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_fold_that_diverges_leaves_and_the_others_go_on(part: str) -> None:
     build = partial(gin, layers=2, hidden=8)
-    jobs = [_job(ERM(), _fold(fold), build, epochs=2, optimizer="sgd") for fold in range(3)]
-    jobs[1].data.train.store.table[:] = float("inf")
+    settings = {"epochs": 2, "optimizer": "sgd", "evaluate_every": 1}
+    jobs = [_job(ERM(), _fold(fold), build, **settings) for fold in range(3)]
+    getattr(jobs[1].data, part).store.table[:] = float("inf")
     ended = train_cohort(jobs)
     assert isinstance(ended[1], DivergedError)
     for member in (0, 2):
