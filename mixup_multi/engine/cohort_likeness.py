@@ -1,6 +1,6 @@
 """Which jobs may train together: what has to be equal, and a trial of what cannot be read.
 
-Seeds, splits of one size, alpha, eta, learning rate, weight decay, the warm-up's length and the
+Seeds, splits (of batches of one size), alpha, eta, learning rate, weight decay, the warm-up's length and the
 method (of the family) may differ.
 """
 
