@@ -1,7 +1,7 @@
 """Which jobs may train together: what has to be equal, and a trial of what cannot be read.
 
-Seeds, splits (of batches of one size), alpha, eta, learning rate, weight decay, the warm-up's length and the
-method (of the family) may differ.
+Seeds, splits (into batches of one size), alpha, eta, learning rate, weight decay, the warm-up's
+length and the method (of the family) may differ.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class State:
             ) from error
         for name, generator in self.generators.items():
             generator.set_state(content["generators"][name].cpu())
-        torch.set_rng_state(content["torch"].cpu())
+        self.dropout_generator.set_state(content["torch"].cpu())
         if content["cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all([state.cpu() for state in content["cuda"]])
         self.epoch = content["epoch"]

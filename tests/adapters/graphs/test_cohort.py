@@ -21,6 +21,7 @@ from mixup_multi.errors import DivergedError
 from mixup_multi.mix import BetaShare
 from mixup_multi.objectives import ERM, LOSSES, MixupE, Objective, Vicinal
 from mixup_multi_adapters.graphs import PackedGraphs, gin
+from mixup_multi_adapters.graphs.bags import Bags, sum_bags
 from mixup_multi_adapters.graphs.data import Choices, prepare
 from mixup_multi_adapters.graphs.motifs import motif_graphs
 from mixup_multi_adapters.graphs.raw import RawGraphs
@@ -213,3 +214,26 @@ def test_what_was_known_of_other_edges_is_not_used() -> None:
     assert not torch.allclose(model(cut), model(batch))
     with pytest.raises(ValueError, match="as packed storage gave it"):
         cut.examples_at(torch.tensor([0]))
+
+
+def test_sums_over_bags_are_those_of_edges_and_of_graphs() -> None:
+    batch = _fold(0).train.gather(torch.tensor([0, 5, 3, 6])).inputs
+    assert batch.packed is not None
+    neighbours, graphs = batch.packed.neighbours, batch.packed.graphs
+    h = torch.randn(len(batch.x), 3, dtype=torch.float64, requires_grad=True)
+    source, target = batch.edge_index
+    expected = torch.zeros_like(h).index_add(0, target, h[source])
+    assert torch.allclose(sum_bags(h, neighbours, neighbours), expected, rtol=0, atol=1e-12)
+    back = Bags(batch.batch, graphs.rows)
+    pooled = torch.zeros(4, 3, dtype=h.dtype).index_add(0, batch.batch, h)
+    assert torch.allclose(sum_bags(h, graphs, back), pooled, rtol=0, atol=1e-12)
+    assert torch.autograd.gradgradcheck(lambda x: sum_bags(x, graphs, back).square(), h[:, :1])
+
+
+def test_graphs_without_edges_in_one_batch() -> None:
+    data = _fold(0)
+    lonely = (data.train.store.edge_counts == 0).nonzero().flatten()[:2]
+    batch = data.train.gather(lonely).inputs
+    assert not batch.edge_index.numel()
+    model = gin(data, layers=3, hidden=5).double().eval()
+    assert torch.allclose(model(batch), model(replace(batch, packing=None)), rtol=1e-12)
