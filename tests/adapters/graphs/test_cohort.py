@@ -148,13 +148,21 @@ def test_folds_make_one_cohort_though_their_sizes_differ() -> None:
     assert cohorts(jobs) == [list(range(12))]
     whole = [_job(METHODS[0], fold, gin, steps_per_epoch=None) for fold in folds]
     sizes = [len(fold.train) for fold in folds]
-    assert sorted(map(len, cohorts(whole))) == sorted(sizes.count(n) for n in set(sizes))
+    assert sorted(map(len, cohorts(whole, even_if_slower=True))) == sorted(
+        sizes.count(n) for n in set(sizes)
+    )
 
 
 def test_features_of_another_width_are_apart() -> None:
     narrow = prepare(_raw(), Trial(0, 1, FOLDS), Choices(features="constant"))
     jobs = [_job(ERM(), data, gin) for data in (_fold(0), narrow, _fold(2))]
-    assert cohorts(jobs) == [[0, 2], [1]]
+    assert cohorts(jobs, even_if_slower=True) == [[0, 2], [1]]
+
+
+def test_few_members_train_alone_unless_asked() -> None:
+    jobs = [_job(ERM(), _fold(fold), gin) for fold in range(3)]
+    assert cohorts(jobs) == [[0], [1], [2]]
+    assert cohorts(jobs, even_if_slower=True) == [[0, 1, 2]]
 
 
 def test_checkpoints_carry_each_members_dropout(tmp_path: Path) -> None:
