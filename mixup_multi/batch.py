@@ -8,12 +8,21 @@ be a graph batch, where `len(inputs)` means something else.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from mixup_multi.tree import Tree, to_device
+
+
+@runtime_checkable
+class Joint(Protocol):
+    """Inputs of a modality that are no tree of tensors `(n, ...)`, such as n graphs in one."""
+
+    def examples_at(self, index: Tensor) -> Any:
+        """Return the inputs of the examples at `index` `(m,)`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torchvision", "torchaudio", "torch_geometric", "openml", "pandas", "matplotlib", "ray")
 
-BASE = {"errors", "tree", "batch", "streams", "points"}
+BASE = {"errors", "tree", "batch", "streams", "points", "parts"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "tree": set(),
     "streams": set(),
     "batch": {"tree"},
     "points": {"errors", "tree"},
+    "parts": {"points", "tree"},
     "mix": BASE | {"mix"},
     "objectives": BASE | {"mix", "objectives"},
     "engine": BASE | {"objectives", "engine"},

@@ -25,7 +25,6 @@ from mixup_multi.engine.memory import keep_freed_memory
 from mixup_multi.engine.record import broken_weights
 from mixup_multi.engine.state import State, load_checkpoint, save_checkpoint
 from mixup_multi.errors import DivergedError, SettingError
-from mixup_multi.streams import seed_of
 
 Jobs = Mapping[str, Job]
 """The members by name, in the order in which they are stacked where nothing else decides."""
@@ -40,7 +39,7 @@ def start_cohort(jobs: Jobs, checkpoint: Path | None = None) -> dict[str, State]
         checkpoint: of the cohort. A member that is not in it has left the cohort, and has no
             state here.
     """
-    states = {name: loop.start(job) for name, job in jobs.items()}
+    states = {name: _start(job) for name, job in jobs.items()}
     saved = None if checkpoint is None else load_checkpoint(checkpoint, _device(jobs))
     if checkpoint is None or saved is None:
         return states
@@ -48,6 +47,13 @@ def start_cohort(jobs: Jobs, checkpoint: Path | None = None) -> dict[str, State]
     for name, state in members.items():
         state.take(saved[name], checkpoint)
     return members
+
+
+def _start(job: Job) -> State:
+    """Return a member's state, which keeps what is torch's global generator to it alone."""
+    state = loop.start(job)
+    state.keep_dropout()
+    return state
 
 
 def train_cohort(
@@ -149,11 +155,7 @@ class _Team:
     def _save(self, going: Mapping[str, Any]) -> None:
         """Bring the states up to date, and write the checkpoint of those that go on."""
         self.stack.write_back()
-        if self.checkpoint is None or not going:
-            return
-        content = {}
-        for name, job, state in zip(self.names, self.jobs, self.states, strict=True):
-            if name in going:
-                torch.manual_seed(seed_of(job.seed, "dropout"))  # as it stands alone
-                content[name] = state.content()
-        save_checkpoint(content, self.checkpoint)
+        if self.checkpoint is not None and going:
+            members = zip(self.names, self.states, strict=True)
+            content = {name: state.content() for name, state in members if name in going}
+            save_checkpoint(content, self.checkpoint)

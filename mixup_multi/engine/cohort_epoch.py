@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from mixup_multi.engine.cohort_feed import epoch_feed, gather
+from mixup_multi.engine.cohort_feed import gather
 from mixup_multi.engine.cohort_stack import Stack
-from mixup_multi.engine.evaluate import Outputs, outputs_of
+from mixup_multi.engine.evaluate import Outputs, said_of
 from mixup_multi.engine.loop import Job
 from mixup_multi.engine.order import epoch_batches
 from mixup_multi.engine.record import measures, summarised, watched
-from mixup_multi.engine.source import Source
+from mixup_multi.engine.source import Joinable, Source
 from mixup_multi.engine.state import State
 from mixup_multi.errors import DivergedError
 from mixup_multi.objectives.family import Family, kin_of
@@ -41,11 +41,18 @@ def run_epoch(
         _summary(job, epoch, rate, rows, _member_terms(kept, family, member))
         for member, (job, rate) in enumerate(zip(jobs, rates, strict=True))
     ]
-    for record, said in zip(ended, _evaluate(jobs, states, stack, epoch + 1), strict=True):
-        if isinstance(record, dict):
-            record.update(said)
-            record["seconds"] = (time.perf_counter() - began) / len(jobs)
-    return ended
+    said = _evaluate(jobs, states, stack, epoch + 1)
+    seconds = (time.perf_counter() - began) / len(jobs)
+    return [_whole(*pair, seconds) for pair in zip(ended, said, strict=True)]
+
+
+def _whole(
+    trained: Record | DivergedError, said: Record | DivergedError, seconds: float
+) -> Record | DivergedError:
+    """Return a member's record, or the first reason why there is none."""
+    if isinstance(trained, DivergedError) or isinstance(said, DivergedError):
+        return trained if isinstance(trained, DivergedError) else said
+    return {**trained, **said, "seconds": seconds}
 
 
 def family_at(jobs: Sequence[Job], stack: Stack, epoch: int) -> Family:
@@ -63,16 +70,15 @@ def _train(
     jobs: Sequence[Job], states: Sequence[State], stack: Stack, family: Family
 ) -> tuple[Terms, list[int]]:
     """Take an epoch's steps; return the terms as tables `(T, M)` on the CPU, and rows a step."""
-    sources = [job.data.train for job in jobs]
     orders = [
-        epoch_batches(len(source), job.train, state.generators["order"])
-        for source, job, state in zip(sources, jobs, states, strict=True)
+        epoch_batches(len(job.data.train), job.train, state.generators["order"])
+        for job, state in zip(jobs, states, strict=True)
     ]
     augments = [state.generators["augment"] for state in states]
     mixes = [state.generators["mix"] for state in states]
     stack.model.template.train()
     steps = []
-    for batch in epoch_feed(sources, orders, augments, jobs[0].device):
+    for batch in stack.feed.epoch(orders, augments):
         terms, part = family.loss(stack.model, batch, family.draw(batch.targets, mixes))
         stack.step(terms.total, part, family.rows)
         steps.append(Terms(terms.total.detach(), terms.means, terms.counts))
@@ -114,28 +120,35 @@ def _summary(
 
 def _evaluate(
     jobs: Sequence[Job], states: Sequence[State], stack: Stack, epoch: int
-) -> list[Record]:
+) -> list[Record | DivergedError]:
     """Return what the members' protocol watches after the `epoch`-th epoch (from 1)."""
     parts = [watched(job.data, job.train, epoch) for job in jobs]
-    records: list[Record] = [{} for _ in jobs]
-    for part in parts[0]:
-        said = _outputs([own[part] for own in parts], jobs, states, stack)
-        for record, job, output in zip(records, jobs, said, strict=True):
-            record.update(measures(part, output, job.loss_fn))
-    return records
+    said = {part: _outputs([own[part] for own in parts], jobs, states, stack) for part in parts[0]}
+    return [_measured({part: said[part][m] for part in said}, job) for m, job in enumerate(jobs)]
+
+
+def _measured(said: Mapping[str, Outputs], job: Job) -> Record | DivergedError:
+    record: Record = {}
+    try:
+        for part, outputs in said.items():
+            outputs.check_finite()
+            record.update(measures(part, outputs, job.loss_fn))
+    except DivergedError as error:
+        return error
+    return record
 
 
 @torch.no_grad()
 def _outputs(
     sources: Sequence[Source], jobs: Sequence[Job], states: Sequence[State], stack: Stack
 ) -> list[Outputs]:
-    """Return what each member says of its source; parts of different lengths one by one."""
+    """Return what each member says of its source; one by one where lengths or inputs differ."""
     train, device, rows = jobs[0].train, jobs[0].device, len(sources[0])
     size = train.eval_batch_size
-    if any(len(source) != rows for source in sources):
-        stack.write_back()
+    if any(isinstance(source, Joinable) or len(source) != rows for source in sources):
+        stack.write_back_models()
         zipped = zip(states, sources, strict=True)
-        return [outputs_of(s.model, part, size, device, train.channels_last) for s, part in zipped]
+        return [said_of(s.model, part, size, device, train.channels_last) for s, part in zipped]
     stack.model.template.eval()
     logits, targets = [], []
     for index in torch.split(torch.arange(rows), size):

@@ -4,39 +4,88 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Protocol, TypeAlias
 
 import torch
 from torch import Generator, Tensor
 
 from mixup_multi.batch import Batch
-from mixup_multi.engine.source import Source, TensorSource
+from mixup_multi.engine.source import Joinable, Source, TensorSource
 from mixup_multi.tree import leaves, tree_map
 
+Orders: TypeAlias = Sequence[Sequence[Tensor]]
 WINDOW_BYTES = 4 * 2**20
 """How much is gathered ahead, so that short steps share its overhead and it stays in the cache."""
 
 
-def epoch_feed(
-    sources: Sequence[Source],
-    orders: Sequence[Sequence[Tensor]],
-    generators: Sequence[Generator],
-    device: torch.device,
-) -> Iterator[Batch]:
-    """Yield an epoch's batches: inputs `(M, n, ...)` and targets `(M, n, c)`.
+class Feed(Protocol):
+    """Gathers the members' training batches."""
 
-    Args:
-        sources: the members' training parts.
-        orders: for each member its batches' rows, as `epoch_batches` returns them.
-        generators: of the members' augmentations.
-        device: where the batches go.
+    def epoch(self, orders: Orders, generators: Sequence[Generator]) -> Iterator[Batch]:
+        """Yield an epoch's batches: inputs `(M, n, ...)`, or joint, and targets `(M, n, c)`.
+
+        Args:
+            orders: for each member its batches' rows, as `epoch_batches` returns them.
+            generators: of the members' augmentations.
+        """
+
+
+def feed_of(sources: Sequence[Source], device: torch.device) -> Feed:
+    """Return what feeds members from their training parts, to `device`."""
+    if all(isinstance(source, Joinable) for source in sources):
+        return JointFeed(sources, device)
+    return _TensorFeed(sources, device)
+
+
+class _TensorFeed:
+    def __init__(self, sources: Sequence[Source], device: torch.device) -> None:
+        self.sources, self.device = sources, device
+        self.plain = not any(_augments(source) for source in sources)
+
+    def epoch(self, orders: Orders, generators: Sequence[Generator]) -> Iterator[Batch]:
+        rows = len(orders) * len(orders[0][0])
+        for index in _windows(orders, _steps_ahead(self.sources[0], rows) if self.plain else 1):
+            batch = (
+                gather(self.sources, index) if self.plain else self._augmented(index, generators)
+            )
+            batch = batch.to(self.device)
+            for step in range(len(index)):
+                inputs = tree_map(lambda leaf, t=step: leaf[t], batch.inputs)
+                yield Batch(inputs, batch.targets[step])
+
+    def _augmented(self, index: Tensor, generators: Sequence[Generator]) -> Batch:
+        """Return one step of the members, each gathered as alone."""
+        zipped = zip(self.sources, index[0], generators, strict=True)
+        batches = [source.gather(rows, generator) for source, rows, generator in zipped]
+        one = (1, 1, index.shape[2])
+        return _joined([_shaped(b, torch.Size(one)) for b in batches], torch.arange(len(batches)))
+
+
+class JointFeed:
+    """Members of joint inputs: a step is one batch of the source that all of theirs make.
+
+    Sources that members share are in it once.
     """
-    plain = not any(_augments(source) for source in sources)
-    steps = _steps_ahead(sources[0], len(sources) * len(orders[0][0])) if plain else 1
-    for index in _windows(orders, steps):
-        batch = gather(sources, index) if plain else _augmented(sources, index, generators)
-        batch = batch.to(device)
-        for step in range(len(index)):
-            yield Batch(tree_map(lambda leaf, t=step: leaf[t], batch.inputs), batch.targets[step])
+
+    def __init__(self, sources: Sequence[Source], device: torch.device) -> None:
+        once = {id(source): source for source in sources}
+        parts = list(once.values())
+        self.source = type(parts[0]).join(parts) if len(parts) > 1 else parts[0]  # type: ignore[attr-defined]
+        sizes = [len(source) for source in parts]
+        first = {key: sum(sizes[:place]) for place, key in enumerate(once)}
+        self.first_rows = torch.tensor([first[id(source)] for source in sources])[:, None]
+        self.device = device
+
+    def epoch(self, orders: Orders, generators: Sequence[Generator]) -> Iterator[Batch]:  # noqa: ARG002
+        """Yield an epoch's batches; `Joinable` sources draw nothing."""
+        for rows in zip(*orders, strict=True):
+            yield self.step(rows)
+
+    def step(self, rows: Sequence[Tensor]) -> Batch:
+        """Return the batch of the members' `rows`, M x `(n,)`."""
+        index = torch.stack(list(rows)) + self.first_rows
+        batch = self.source.gather(index.flatten()).to(self.device)
+        return Batch(batch.inputs, batch.targets.view(*index.shape, -1))
 
 
 def gather(sources: Sequence[Source], index: Tensor) -> Batch:
@@ -73,14 +122,6 @@ def _joined(parts: Sequence[Batch], place: Tensor) -> Batch:
     return Batch(inputs, join(*(part.targets for part in parts)))
 
 
-def _augmented(sources: Sequence[Source], index: Tensor, generators: Sequence[Generator]) -> Batch:
-    """Return one step of the members, each gathered as alone."""
-    zipped = zip(sources, index[0], generators, strict=True)
-    batches = [source.gather(rows, generator) for source, rows, generator in zipped]
-    one = (1, 1, index.shape[2])
-    return _joined([_shaped(b, torch.Size(one)) for b in batches], torch.arange(len(batches)))
-
-
 def _augments(source: Source) -> bool:
     """Whether gathering for training may draw; a stranger's source is taken to."""
     return not isinstance(source, TensorSource) or source.augment is not None
@@ -92,7 +133,7 @@ def _steps_ahead(source: Source, rows: int) -> int:
     return max(1, WINDOW_BYTES // (rows * sum(sizes)))
 
 
-def _windows(orders: Sequence[Sequence[Tensor]], most: int) -> Iterator[Tensor]:
+def _windows(orders: Orders, most: int) -> Iterator[Tensor]:
     """Yield the rows `(S, M, n)` of S <= `most` steps of one length at a time."""
     steps = [torch.stack(list(rows)) for rows in zip(*orders, strict=True)]
     for _, run in groupby(steps, key=lambda rows: rows.shape[1]):

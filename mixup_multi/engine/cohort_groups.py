@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mixup_multi.engine.cohort_likeness import aspects, first_inputs, point_of
-from mixup_multi.engine.cohort_trial import disagreement
+from mixup_multi.engine.cohort_likeness import aspects, first_inputs, point_of, trial
 from mixup_multi.engine.loop import Job
+from mixup_multi.engine.source import Joinable
 
 MOST = 64
 """How many members a cohort has at most, unless told otherwise."""
+LEAST_JOINT = 4
+"""Members of joint inputs (graphs) are slower together than alone where they are fewer."""
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -36,7 +38,7 @@ def cohorts(
         memory: bytes that a group's weights and activations may take; by default half of what is
             free where it computes.
         even_if_slower: stack convolutions on the CPU too, where each member's own convolution
-            was measured to be up to twice as fast as their stack.
+            was measured to be up to twice as fast as their stack; and few members of graphs.
 
     Returns:
         Groups of places in `jobs`, in order of their first member; a group of one trains alone.
@@ -47,7 +49,7 @@ def cohorts(
             model = job.build().to(job.device)
             group = alike.setdefault(_key(place, job, model, even_if_slower), _Alike())
             group.add(place, job, model)
-    limits = (most, memory)
+    limits = (most, memory, even_if_slower)
     return sorted(part for group in alike.values() for part in group.parts(jobs, *limits))
 
 
@@ -69,7 +71,9 @@ class _Alike:
         if len(self.models) < 2:
             self.models.append((place, model))
 
-    def parts(self, jobs: Sequence[Job], most: int, memory: int | None) -> list[list[int]]:
+    def parts(
+        self, jobs: Sequence[Job], most: int, memory: int | None, even_if_slower: bool
+    ) -> list[list[int]]:
         """Return the groups; jobs that do not mix join the first point."""
         plain = self.places.pop(None, [])
         groups = list(self.places.values()) or [[]]
@@ -79,14 +83,18 @@ class _Alike:
         first, model = jobs[self.models[0][0]], self.models[0][1]
         room = free_bytes(first.device) // 2 if memory is None else memory
         most = max(1, min(most, room // member_bytes(first, model)))
-        return [part for group in groups for part in _divided(group, most)]
+        joint = isinstance(first.data.train, Joinable) and not even_if_slower
+        return [
+            part
+            for group in groups
+            for part in _divided(group, most if not joint or len(group) >= LEAST_JOINT else 1)
+        ]
 
     def _stacks(self, jobs: Sequence[Job]) -> bool:
         if len(self.models) < 2:
             return False
-        rows = min(4, len(jobs[self.models[0][0]].data.train))
-        inputs = [first_inputs(jobs[place], rows) for place, _ in self.models]
-        return disagreement([model for _, model in self.models], inputs) is None
+        some, models = zip(*((jobs[place], model) for place, model in self.models), strict=True)
+        return trial(some, models) is None
 
 
 def _key(place: int, job: Job, model: nn.Module, even_if_slower: bool) -> Hashable:

@@ -1,7 +1,7 @@
 """Which jobs may train together: what has to be equal, and a trial of what cannot be read.
 
-Seeds, splits of one size, alpha, eta, learning rate, weight decay, the warm-up's length and the
-method (of the family) may differ.
+Seeds, splits (into batches of one size), alpha, eta, learning rate, weight decay, the warm-up's
+length and the method (of the family) may differ.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mixup_multi.engine.cohort_feed import JointFeed
 from mixup_multi.engine.cohort_trial import disagreement
 from mixup_multi.engine.loop import Job
+from mixup_multi.engine.order import batch_sizes
 from mixup_multi.engine.record import watched
 from mixup_multi.engine.settings import Train
+from mixup_multi.engine.source import Joinable
 from mixup_multi.objectives.family import kin_of, loss_key
 from mixup_multi.points import offered_points
 from mixup_multi.tree import Tree, tree_map
@@ -41,18 +44,19 @@ def aspects(job: Job, model: nn.Module) -> Mapping[str, Hashable] | str:
     special = [n for n in fields if n not in KNOWN and getattr(job.train, n) != fields[n].default]
     if special:
         return f"train.{special[0]} is not the default"
+    source = job.data.train
     try:
-        inputs = repr(tree_map(_kind, first_inputs(job, 1)))
+        kind = tree_map(_kind, first_inputs(job, 1)) if not isinstance(source, Joinable) else None
     except TypeError:
-        return "the inputs are not tensors with a row for each example"
+        return "the inputs are neither tensors with a row for each example nor can be joined"
     return {
         "the train section": job.train.model_dump_json(exclude=FREE),
         "device": str(job.device),
-        "the number of training rows": len(job.data.train),
+        "the sizes of the batches": batch_sizes(len(source), job.train),
         "the number of classes": len(job.data.classes),
         "the parts that are evaluated": tuple(watched(job.data, job.train, job.train.epochs)),
         "the loss": (loss_key(kin.loss_fn), loss_key(job.loss_fn)),
-        "the inputs' shapes": inputs,
+        "the inputs' shapes": source.kind if isinstance(source, Joinable) else repr(kind),
         "the model": _structure(model),
     }
 
@@ -75,8 +79,13 @@ def why_not(jobs: Sequence[Job], models: Sequence[nn.Module]) -> str | None:
             return f"they differ in {name}"
     if len({point_of(*pair) for pair in zip(jobs, models, strict=True)} - {None}) > 1:
         return "they mix at different points"
-    rows = min(4, len(jobs[0].data.train))
-    return disagreement(models, [first_inputs(job, rows) for job in jobs])
+    return trial(jobs, models)
+
+
+def trial(jobs: Sequence[Job], models: Sequence[nn.Module]) -> str | None:
+    """Return what a pass over a few rows of each job says against stacking; None where nothing."""
+    rows = min(4, *(len(job.data.train) for job in jobs))
+    return disagreement(models, [first_inputs(job, rows) for job in jobs], first_step(jobs, rows))
 
 
 def point_of(job: Job, model: nn.Module) -> str | None:
@@ -106,6 +115,14 @@ def member_order(jobs: Sequence[Job], models: Sequence[nn.Module]) -> list[int]:
 def first_inputs(job: Job, rows: int) -> Tree:
     """Return the inputs of the first training rows, un-augmented, where the job computes."""
     return job.data.train.gather(torch.arange(rows)).to(job.device).inputs
+
+
+def first_step(jobs: Sequence[Job], rows: int) -> Tree:
+    """Return the inputs of the jobs' first training rows as a cohort gathers them."""
+    sources = [job.data.train for job in jobs]
+    if all(isinstance(source, Joinable) for source in sources):
+        return JointFeed(sources, jobs[0].device).step([torch.arange(rows)] * len(jobs)).inputs
+    return tree_map(lambda *same: torch.stack(same), *(first_inputs(job, rows) for job in jobs))
 
 
 def _structure(model: nn.Module) -> Hashable:

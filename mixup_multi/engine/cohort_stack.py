@@ -13,6 +13,7 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
+from mixup_multi.engine.cohort_feed import feed_of
 from mixup_multi.engine.loop import Job
 from mixup_multi.engine.optimizer import optimizer_of
 from mixup_multi.engine.state import State
@@ -30,7 +31,9 @@ class Stack:
     """
 
     def __init__(self, jobs: Sequence[Job], states: Sequence[State]) -> None:
-        self.model = StackedModel.of([state.model for state in states])
+        generators = [state.dropout_generator for state in states]
+        self.model = StackedModel.of([state.model for state in states], generators)
+        self.feed = feed_of([job.data.train for job in jobs], jobs[0].device)
         self.trained = self.model.trained()
         self._jobs, self._states = jobs, states
         self._rows = _runs([(job.train.lr, job.train.weight_decay) for job in jobs])
@@ -69,17 +72,13 @@ class Stack:
 
     def finite(self) -> Tensor:
         """Return whether all of a member's weights are finite, `(M,)`."""
-        leaves = [leaf.detach().isfinite().flatten(1).all(1) for leaf in self.trained]
+        leaves = [leaf.detach().isfinite().reshape(len(leaf), -1).all(1) for leaf in self.trained]
         return torch.stack(leaves).all(0)
 
     @torch.no_grad()
     def write_back(self) -> None:
         """Copy weights, buffers and optimiser states into the members' states."""
-        stacks = {**self.model.parameters, **self.model.buffers}
-        for member, state in enumerate(self._states):
-            own = dict(state.model.named_parameters()) | dict(state.model.named_buffers())
-            for name, stack in stacks.items():
-                own[name].copy_(stack[member])
+        self.write_back_models()
         for rows, views in zip(self._rows, self._views, strict=True):
             for place, view in enumerate(views):
                 stacked = self._optimizer.state.get(view, {})
@@ -87,6 +86,15 @@ class Stack:
                     optimizer = self._states[member].optimizer
                     parameter = optimizer.param_groups[0]["params"][place]
                     optimizer.state[parameter] = _unstacked(stacked, row, parameter)
+
+    @torch.no_grad()
+    def write_back_models(self) -> None:
+        """Copy weights and buffers into the members' models."""
+        models = [state.model for state in self._states]
+        for name, stack in self.model.parameters.items():
+            torch._foreach_copy_([model.get_parameter(name) for model in models], list(stack))
+        for name, stack in self.model.buffers.items():
+            torch._foreach_copy_([model.get_buffer(name) for model in models], list(stack))
 
     def _stacked_optimizer(self) -> torch.optim.Optimizer:
         first = [self._jobs[rows.start].train for rows in self._rows]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mixup_multi.objectives.stacked import StackedModel
-from mixup_multi.tree import Tree, tree_map
+from mixup_multi.tree import Tree
 
 TOLERANCE = 1e-3
 """Of logits and statistics: far above rounding, far below another computation."""
@@ -22,32 +22,40 @@ SLOW = "There is a performance drop"
 """How `torch.func` begins to say that it maps an operation by a loop."""
 
 
-def disagreement(models: Sequence[nn.Module], inputs: Sequence[Tree]) -> str | None:
+def disagreement(models: Sequence[nn.Module], inputs: Sequence[Tree], together: Tree) -> str | None:
     """Return why models cannot be stacked; None where they can.
 
     Args:
         models: of one structure; they are left as they are.
         inputs: a few rows `(n, ...)` for each.
+        together: these rows as a stack gets them.
     """
-    together = tree_map(lambda *leaves: torch.stack(leaves), *inputs)
+    generators = [torch.Generator().manual_seed(member) for member in range(len(models))]
     with torch.random.fork_rng(), _as_they_were(models):
         for model in models:
             model.train()
-        stack = StackedModel.of(models)
+        stack = StackedModel.of(models, generators)
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("error", message=SLOW)
                 said = stack.logits(together).detach()
-            expected = [model(x).detach() for model, x in zip(models, inputs, strict=True)]
+            pairs = enumerate(zip(models, inputs, strict=True))
+            expected = [_alone(*pair, seed) for seed, pair in pairs]
         except (RuntimeError, ValueError, TypeError, NotImplementedError, UserWarning) as error:
             said_why = str(error).strip().partition("\n")[0]
             return f"the model cannot be stacked ({said_why})"
         buffers = [dict(model.named_buffers()) for model in models]
-        pairs = [(said, torch.stack(expected))]
-        pairs += [(s, torch.stack([b[name] for b in buffers])) for name, s in stack.buffers.items()]
-        if not all(_near(*pair) for pair in pairs):
+        found = [(said, torch.stack(expected))]
+        found += [(s, torch.stack([b[name] for b in buffers])) for name, s in stack.buffers.items()]
+        if not all(_near(*pair) for pair in found):
             return "a stack of the models does not say what each of them says alone"
     return None
+
+
+def _alone(model: nn.Module, inputs: Tree, seed: int) -> Tensor:
+    torch.manual_seed(seed)
+    logits: Tensor = model(inputs).detach()
+    return logits
 
 
 @contextmanager

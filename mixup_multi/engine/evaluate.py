@@ -20,6 +20,14 @@ class Outputs:
     logits: Tensor
     targets: Tensor
 
+    def check_finite(self) -> None:
+        """Raise `DivergedError` where a logit is not finite."""
+        if not bool(torch.isfinite(self.logits).all()):
+            raise DivergedError(
+                "the model's outputs are no longer finite numbers: the training diverged."
+                " Lower train.lr, or check the data."
+            )
+
     def error(self, loss: Loss) -> float:
         """Return the error in percent, over rows (not over batches' means)."""
         return 100 * float(loss.error(self.logits, self.targets).double().mean())
@@ -29,7 +37,6 @@ class Outputs:
         return float(loss.value(self.logits, self.targets).double().mean())
 
 
-@torch.no_grad()
 def outputs_of(
     model: nn.Module, source: Source, batch_size: int, device: torch.device, channels_last: bool
 ) -> Outputs:
@@ -40,6 +47,16 @@ def outputs_of(
     Raises:
         DivergedError: a logit is not finite.
     """
+    said = said_of(model, source, batch_size, device, channels_last)
+    said.check_finite()
+    return said
+
+
+@torch.no_grad()
+def said_of(
+    model: nn.Module, source: Source, batch_size: int, device: torch.device, channels_last: bool
+) -> Outputs:
+    """Return the same whether or not the logits are finite."""
     was_training = model.training
     model.eval()
     try:
@@ -50,10 +67,4 @@ def outputs_of(
             targets.append(batch.targets.cpu())
     finally:
         model.train(was_training)
-    said = Outputs(torch.cat(logits), torch.cat(targets))
-    if not bool(torch.isfinite(said.logits).all()):
-        raise DivergedError(
-            "the model's outputs are no longer finite numbers: the training diverged."
-            " Lower train.lr, or check the data."
-        )
-    return said
+    return Outputs(torch.cat(logits), torch.cat(targets))

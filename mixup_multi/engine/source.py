@@ -6,10 +6,10 @@ tensors, in memory, memory-mapped or on the device.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
@@ -40,6 +40,22 @@ class Source(Protocol):
 
     def mean(self) -> Tree | None:
         """Return the mean input of the split, un-augmented; None where it has no meaning."""
+
+
+@runtime_checkable
+class Joinable(Protocol):
+    """A source of joint inputs (graphs), which draws nothing, and which can be one with its like.
+
+    What it gathers for n examples of each of M members is the members' batch: a `Joint`.
+    """
+
+    @property
+    def kind(self) -> Hashable:
+        """What is equal in sources that can be joined: the features' width and type."""
+
+    @staticmethod
+    def join(parts: Sequence[Any]) -> Source:
+        """Return the examples of several sources of one kind as one source, in their order."""
 
 
 @dataclass(frozen=True)

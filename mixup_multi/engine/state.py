@@ -28,6 +28,8 @@ class State:
         generators: the run's named random streams.
         epoch: how many epochs are done.
         history: a record for each of them.
+        dropout: what torch's global generator is to the run, where other runs share the process
+            with it; None where it is the global one itself.
     """
 
     model: nn.Module
@@ -35,6 +37,17 @@ class State:
     generators: Mapping[str, Generator]
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    dropout: Generator | None = None
+
+    @property
+    def dropout_generator(self) -> Generator:
+        """What dropout draws from."""
+        return torch.default_generator if self.dropout is None else self.dropout
+
+    def keep_dropout(self) -> None:
+        """Keep torch's global generator, as it is now, as the run's own."""
+        self.dropout = torch.Generator()
+        self.dropout.set_state(torch.get_rng_state())
 
     def content(self) -> dict[str, Any]:
         """Return all of it as tensors and plain values, with torch's global generators."""
@@ -42,7 +55,7 @@ class State:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generators": {name: g.get_state() for name, g in self.generators.items()},
-            "torch": torch.get_rng_state(),
+            "torch": self.dropout_generator.get_state(),
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "epoch": self.epoch,
             "history": self.history,
@@ -64,7 +77,7 @@ class State:
             ) from error
         for name, generator in self.generators.items():
             generator.set_state(content["generators"][name].cpu())
-        torch.set_rng_state(content["torch"].cpu())
+        self.dropout_generator.set_state(content["torch"].cpu())
         if content["cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all([state.cpu() for state in content["cuda"]])
         self.epoch = content["epoch"]

@@ -14,15 +14,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from mixup_multi.engine.cache import not_written
 from mixup_multi.engine.cohort import start_cohort
 from mixup_multi.engine.loop import Job
 from mixup_multi.engine.sealed import DamagedError, set_aside
 from mixup_multi.engine.state import previous
 from mixup_multi.grid.sealed_json import read_json, write_json
-from mixup_multi.streams import seed_of
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,6 @@ class Begun:
         for name, state in start_cohort(jobs, self.checkpoint).items() if jobs else ():
             checkpoint = jobs[name].checkpoint
             if checkpoint is not None and state.epoch:
-                torch.manual_seed(seed_of(jobs[name].seed, "dropout"))
                 state.save(checkpoint)
 
 

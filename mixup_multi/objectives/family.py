@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
-from mixup_multi.batch import Batch
+from mixup_multi.batch import Batch, Joint
 from mixup_multi.mix.draw import Mix
 from mixup_multi.mix.linear import Linear
 from mixup_multi.objectives.erm import ERM, check_shapes
@@ -27,7 +27,7 @@ from mixup_multi.objectives.mixupe import FORMS, MixupE, reduce_rows, rescale
 from mixup_multi.objectives.objective import Objective, Terms
 from mixup_multi.objectives.stacked import Rows, StackedModel, mix_together
 from mixup_multi.objectives.vicinal import Vicinal
-from mixup_multi.tree import tree_map
+from mixup_multi.tree import Tree, tree_map
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class Family:
 
     def _reduced_q(self, part: StackedModel, batch: Batch) -> Tensor:
         """Return mean |q| or what the form makes of q, from a second pass over clean rows."""
-        logits = part.logits(tree_map(lambda leaf: leaf[self.rows], batch.inputs))
+        logits = part.logits(_of_members(batch, self.rows))
         targets = batch.targets[self.rows]
         reduced = []
         for run in self.runs:
@@ -180,6 +180,14 @@ def _by_member(of_rows: Callable[..., Tensor], logits: Tensor, targets: Tensor) 
     """
     check_shapes(logits, targets)
     return of_rows(logits.flatten(0, 1), targets.flatten(0, 1)).view(logits.shape[:2])
+
+
+def _of_members(batch: Batch, rows: Rows) -> Tree:
+    """Return some members' inputs: of tensors `(M, n, ...)`, or taken of a joint batch."""
+    if not isinstance(batch.inputs, Joint):
+        return tree_map(lambda leaf: leaf[rows], batch.inputs)
+    members, n = batch.targets.shape[:2]
+    return batch.inputs.examples_at(torch.arange(members * n).view(members, n)[rows].flatten())
 
 
 def _rows(members: list[int], device: torch.device) -> Rows:

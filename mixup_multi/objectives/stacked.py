@@ -3,6 +3,7 @@
 `torch.func` maps the members' forward pass over the stack. Gradients are taken outside of it, by
 ordinary backpropagation from the sum of the members' losses: members share no tensor, so each
 gets its own gradient, and the passes of a subset of members are slices of the same leaves.
+Multi-layer perceptrons, and models that are run by their parts, do without the map.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from functools import partial
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.func import functional_call, vmap
 
+from mixup_multi.batch import Joint
 from mixup_multi.mix.draw import Mix
 from mixup_multi.mix.linear import mix_rows
 from mixup_multi.objectives.stacked_chain import is_chain, run_chain
+from mixup_multi.objectives.stacked_dropout import set_generators, with_member_dropout
+from mixup_multi.objectives.stacked_parts import Members, paths_of
+from mixup_multi.parts import ByParts
 from mixup_multi.points import Edits, run_edited
 from mixup_multi.tree import Tree, tree_map
 
@@ -34,25 +39,31 @@ class StackedModel:
         template: any one of them; only its structure and its mode are used.
         parameters: `(M, ...)` by name.
         buffers: `(M, ...)` by name; a train-mode BatchNorm updates them in place.
-        chain: whether it runs without `torch.func`.
+        generators: of the members' dropout, in place of torch's global one.
+        paths: of the template's modules where it runs without `torch.func`; empty where by it.
     """
 
     template: nn.Module
     parameters: Mapping[str, Tensor]
     buffers: Mapping[str, Tensor]
-    chain: bool
+    generators: Sequence[Generator]
+    paths: Mapping[int, str]
 
     @classmethod
-    def of(cls, models: Sequence[nn.Module]) -> StackedModel:
+    def of(cls, models: Sequence[nn.Module], generators: Sequence[Generator]) -> StackedModel:
         """Return copies of `models` as one, with parameters that are leaves of autograd."""
+        first = models[0]
+        stack = torch.stack if isinstance(first, ByParts) else _stacked
         named = [dict(model.named_parameters()) for model in models]
         parameters = {
-            name: _stacked([one[name] for one in named]).requires_grad_(first.requires_grad)
-            for name, first in named[0].items()
+            name: stack([one[name].detach() for one in named]).requires_grad_(like.requires_grad)
+            for name, like in named[0].items()
         }
         states = [dict(model.named_buffers()) for model in models]
-        buffers = {name: _stacked([one[name] for one in states]) for name in states[0]}
-        return cls(models[0], parameters, buffers, is_chain(models[0]))
+        buffers = {name: torch.stack([one[name] for one in states]) for name in states[0]}
+        by_parts = isinstance(first, ByParts) or is_chain(first)
+        template = first if by_parts else with_member_dropout(first)
+        return cls(template, parameters, buffers, generators, paths_of(first) if by_parts else {})
 
     def part(self, rows: Rows) -> StackedModel:
         """Return the members at `rows` with leaves of their own, for a pass of their own.
@@ -66,7 +77,8 @@ class StackedModel:
             for name, value in self.parameters.items()
         }
         buffers = {name: value[rows] for name, value in self.buffers.items()}
-        return StackedModel(self.template, parameters, buffers, self.chain)
+        generators = [self.generators[m] for m in torch.arange(len(self.generators))[rows].tolist()]
+        return StackedModel(self.template, parameters, buffers, generators, self.paths)
 
     def absorb(self, part: StackedModel, rows: Rows) -> None:
         """Take over the buffers of the members at `rows`, once backpropagation has read them."""
@@ -82,17 +94,23 @@ class StackedModel:
         """Return the members' logits `(M, n, c)`.
 
         Args:
-            inputs: each member's own, `(M, n, ...)`.
+            inputs: each member's own, `(M, n, ...)`; or a batch of M n examples of a modality.
             point: where to mix; None to leave the rows as they are.
             mix: of all M n rows, as `mix_together` takes it.
 
         Raises:
-            RuntimeError: the model draws random numbers (dropout) or cannot be mapped.
+            RuntimeError: the model draws random numbers in another way than by `nn.Dropout`, or
+                cannot be mapped.
         """
         mixing = {} if point is None or mix is None else {point: mix}
-        if self.chain and isinstance(inputs, Tensor) and inputs.dim() == 3:
+        members = Members(self.paths, {**self.parameters, **self.buffers}, self.generators)
+        if isinstance(self.template, ByParts) and isinstance(inputs, Joint):
+            flat = {at: partial(tree_map, partial(mix_rows, mix=one)) for at, one in mixing.items()}
+            logits = self.template.forward_by(members, inputs, flat)
+            return logits.view(len(self.generators), -1, logits.shape[1])
+        if self.paths and isinstance(inputs, Tensor) and inputs.dim() == 3:
             edits = {at: partial(mix_together, mix=one) for at, one in mixing.items()}
-            return run_chain(self.template, {**self.parameters, **self.buffers}, inputs, edits)
+            return run_chain(self.template, members, inputs, edits)
         return self._mapped(inputs, mixing)
 
     def _mapped(self, inputs: Tree, mixing: Mapping[str, Mix]) -> Tensor:
@@ -104,6 +122,7 @@ class StackedModel:
             member = cast(nn.Module, _Member(self.template, parameters, buffers))
             return run_edited(member, inputs, edits)
 
+        set_generators(self.template, self.generators)
         stacks = dict(self.parameters), dict(self.buffers)
         logits: Tensor = vmap(one, randomness="error")(*stacks, inputs)
         return logits
@@ -160,7 +179,6 @@ def _stacked(tensors: Sequence[Tensor]) -> Tensor:
 
     A linear layer multiplies by the transpose, and its gradient is that of the transpose.
     """
-    plain = [tensor.detach() for tensor in tensors]
-    if plain[0].dim() == 2:
-        return torch.stack([tensor.mT for tensor in plain]).contiguous().mT
-    return torch.stack(plain).contiguous()
+    if tensors[0].dim() == 2:
+        return torch.stack([tensor.mT for tensor in tensors]).mT
+    return torch.stack(list(tensors))

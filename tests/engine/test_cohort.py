@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,12 +178,12 @@ def test_a_member_goes_on_alone_from_the_cohorts_checkpoint(tmp_path: Path) -> N
         return [job(method, epochs=epochs) for method in METHODS.values()]
 
     case.together(jobs(2), checkpoint=tmp_path / "team.pt")
-    states = start_cohort({str(n): one for n, one in enumerate(jobs(4))}, tmp_path / "team.pt")
-    states["1"].save(tmp_path / "one.pt")
+    own = [replace(one, checkpoint=tmp_path / f"{n}.pt") for n, one in enumerate(jobs(4))]
+    case.part(own, tmp_path / "team.pt")
     torch.manual_seed(0)
-    one = replace(jobs(4)[1], checkpoint=tmp_path / "one.pt")
+    one = own[1]
     case.assert_equal(case.alone(one), case.alone(jobs(4)[1]))
-    assert torch.equal(torch.load(tmp_path / "one.pt", weights_only=True)["torch"], _dropout(one))
+    assert torch.equal(torch.load(tmp_path / "1.pt", weights_only=True)["torch"], _dropout(one))
 
 
 def _dropout(one: loop.Job) -> torch.Tensor:
@@ -204,6 +205,7 @@ def test_a_member_that_has_left_is_not_in_the_next_checkpoint(tmp_path: Path) ->
 
 def test_weights_that_the_last_step_broke_are_never_saved(tmp_path: Path) -> None:
     jobs = _six(1, batch_size=64, optimizer="sgd")  # one step, whose loss is still finite
+    jobs = [replace(one, data=replace(one.data, validation=None)) for one in jobs]
     broken = jobs[0].train.model_copy(update={"lr": 1e300})
     jobs[0] = replace(jobs[0], train=broken)
     ended = case.together(jobs, checkpoint=tmp_path / "team.pt")
@@ -216,6 +218,35 @@ def test_a_point_that_is_not_offered_stops_before_training() -> None:
     lost = Vicinal(points=("haed",))
     with pytest.raises(PointError, match="did you mean 'head'"):
         case.together([job(lost, seed) for seed in range(2)])
+
+
+def _dropping_cnn() -> nn.Module:
+    build, _ = MODELS["LeNet"]
+    model = build()
+    model.stages["classifier"].insert(1, nn.Dropout(0.3))
+    model.stages["block2"].append(nn.Dropout(0.2))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("build", "shape"),
+    [(lambda: case.mlp(True, dropout=0.5), (4,)), (_dropping_cnn, (1, 16, 16))],
+    ids=["mlp", "convolutions"],
+)
+def test_dropout_masks_are_those_alone(
+    build: Callable[[], nn.Module], shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    def jobs(epochs: int) -> list[loop.Job]:
+        some = [job(m, s, build, data(s, shape), epochs=epochs) for s, m in pairs]
+        return [replace(one, checkpoint=tmp_path / f"{i}.pt") for i, one in enumerate(some)]
+
+    pairs = list(enumerate((*METHODS.values(), METHODS["mixupe"])))
+    whole = [case.alone(replace(one, checkpoint=None)) for one in jobs(4)]
+    for epochs in (1, 3):
+        case.together(jobs(epochs), checkpoint=tmp_path / "team.pt")
+    case.part(jobs(4), tmp_path / "team.pt")
+    for one, expected in zip(jobs(4), whole, strict=True):
+        case.assert_equal(case.alone(one), expected)
 
 
 def test_a_plain_model_is_mixed_at_its_input() -> None:

@@ -29,11 +29,22 @@ class _Scaled(nn.Module):
         return self.scale * self.linear(inputs)
 
 
+class _Dropping(nn.Module):
+    """Drops by a function, which draws from the global generator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return nn.functional.dropout(self.linear(inputs), 0.5, self.training)
+
+
 @pytest.mark.parametrize(
     ("first", "second", "reason"),
     [
         (job(ERM()), job(ERM(), batch_size=8), "the train section"),
-        (job(ERM()), job(ERM(), of=data(0, rows=49)), "number of training rows"),
+        (job(ERM()), job(ERM(), of=data(0, rows=49)), "sizes of the batches"),
         (job(ERM()), job(ERM(), build=lambda: case.mlp(True)), "the model"),
         (
             job(Vicinal()),
@@ -42,8 +53,8 @@ class _Scaled(nn.Module):
         ),
         (job(ERM()), job(MixupE(form="exact_abs")), "fast MixupE"),
         (
-            *(job(ERM(), s, lambda: case.mlp(dropout=0.5)) for s in range(2)),
-            "cannot be stacked",
+            *(job(ERM(), s, _Dropping) for s in range(2)),
+            "does not say what each|cannot be stacked",
         ),
         (
             job(ERM(), build=lambda: _Scaled(1.0)),
@@ -92,9 +103,20 @@ def test_a_loss_of_its_own_stands_apart() -> None:
     assert cohorts(jobs) == [[0, 2], [1, 3]]
 
 
-def test_active_dropout_trains_alone() -> None:
-    jobs = [job(ERM(), seed, lambda: case.mlp(dropout=0.5)) for seed in range(3)]
+def test_dropout_as_a_function_trains_alone() -> None:
+    jobs = [job(ERM(), seed, _Dropping) for seed in range(3)]
     assert cohorts(jobs) == [[0], [1], [2]]
+
+
+def test_dropout_as_a_module_trains_together() -> None:
+    jobs = [job(ERM(), seed, lambda: case.mlp(dropout=0.5)) for seed in range(3)]
+    assert cohorts(jobs) == [[0, 1, 2]]
+
+
+def test_only_the_sizes_of_batches_matter() -> None:
+    steps = {"steps_per_epoch": 3, "batch_size": 16}
+    jobs = [job(ERM(), seed, of=data(seed, rows=40 + seed), **steps) for seed in range(3)]
+    assert cohorts(jobs) == [[0, 1, 2]]
 
 
 def test_convolutions_on_the_cpu_train_alone_unless_asked() -> None:

@@ -122,6 +122,15 @@ def together(
     return [left.get(name, state) for name, state in states.items()]
 
 
+def part(jobs: Sequence[loop.Job], checkpoint: Path) -> None:
+    """Give each job, which has a checkpoint of its own, what the cohort's holds of it."""
+    named = {str(place): job for place, job in enumerate(jobs)}
+    for name, state in start_cohort(named, checkpoint).items():
+        own = named[name].checkpoint
+        assert own is not None
+        state.save(own)
+
+
 def assert_equal(together: loop.State, apart: loop.State, tolerance: float = 1e-9) -> None:
     """Compare weights, buffers, optimiser states, generators and records."""
     _compare(together.model.state_dict(), apart.model.state_dict(), tolerance)

@@ -39,7 +39,15 @@ def build_store(
     attributes = raw.node_attributes[:, :0]
     if features == "labels_and_attributes":
         attributes = _standardised(raw.node_attributes, known)
-    return GraphStore(kinds, table, attributes, raw.edges, raw.nodes, raw.edge_counts)
+    sizes = raw.nodes, raw.edge_counts
+    return GraphStore(kinds, table, attributes, raw.edges, *sizes, mutual=_mutual(raw))
+
+
+def _mutual(raw: RawGraphs) -> bool:
+    """Whether every edge comes in both directions, in the order of where they leave."""
+    total = int(raw.nodes.sum())
+    there, back = raw.edges[0] * total + raw.edges[1], raw.edges[1] * total + raw.edges[0]
+    return bool((there.diff() > 0).all()) and torch.equal(there, back.sort().values)
 
 
 def _discrete(raw: RawGraphs, features: Features) -> Tensor:

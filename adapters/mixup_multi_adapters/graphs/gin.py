@@ -7,16 +7,19 @@ correspond, so there is no point at the input; what can be mixed is a graph's po
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from mixup_multi.engine.source import Data
 from mixup_multi.errors import SettingError
+from mixup_multi.parts import ONE, Run
 from mixup_multi.points import Edits, check_points
 from mixup_multi.tree import Tree
 
+from .bags import Bags, sum_bags
+from .graph_batch import Packing
 from .heads import LinearHead, MlpHead, Pooled, edit_pooled
 
 Readout = Literal["sum", "mean"]
@@ -39,15 +42,30 @@ class Convolution(nn.Module):
         self.norm = nn.BatchNorm1d(hidden)
         self.eps = nn.Parameter(torch.zeros(())) if learn_eps else None
 
-    def forward(self, h: Tensor, edge_index: Tensor) -> Tensor:
-        """Map node features `(nodes, width)` to `(nodes, hidden)`.
+    def forward_by(self, run: Run, h: Tensor, inputs: Tree, counts: list[int]) -> Tensor:
+        """Map node features `(nodes, width)` to `(nodes, hidden)`."""
+        own = h if self.eps is None else (1 + run.value(self, "eps", counts)) * h
+        mapped = run(self.mlp, own + _neighbours(h, inputs), counts)
+        return torch.relu(run(self.norm, mapped, counts))
 
-        `index_select` + `index_add` is deterministic on the CPU; on CUDA the sums' order varies
-        unless `torch.use_deterministic_algorithms(True)`.
-        """
-        own = h if self.eps is None else (1 + self.eps) * h
-        summed = own.index_add(0, edge_index[1], h.index_select(0, edge_index[0]))
-        return torch.relu(self.norm(self.mlp(summed)))
+
+def _packing(inputs: Tree) -> Packing | None:
+    """Return what is known of a batch's tensors; of PyG's nothing."""
+    packed: Packing | None = getattr(inputs, "packed", None)
+    return packed
+
+
+def _neighbours(h: Tensor, inputs: Tree) -> Tensor:
+    """Return the sum over each node's neighbours.
+
+    `index_select` + `index_add` is deterministic on the CPU; on CUDA the sums' order varies
+    unless `torch.use_deterministic_algorithms(True)`.
+    """
+    packed = _packing(inputs)
+    if packed is not None and packed.neighbours is not None:
+        return sum_bags(h, packed.neighbours, packed.neighbours)
+    source, target = inputs.edge_index
+    return torch.zeros_like(h).index_add(0, target, h.index_select(0, source))
 
 
 class Gin(nn.Module):
@@ -85,26 +103,39 @@ class Gin(nn.Module):
         Raises:
             PointError: an edit names a point that is not offered.
         """
-        edits = edits or {}
+        return self.forward_by(ONE, inputs, edits or {})
+
+    def forward_by(self, run: Run, inputs: Tree, edits: Edits) -> Tensor:
+        """Return logits of all members' graphs; see `mixup_multi.parts`."""
         check_points(self.points, tuple(edits))
-        logits: Tensor = self.head(edit_pooled(self.pooled(inputs), edits), edits)
+        pooled = edit_pooled(self.pooled(inputs, run), edits)
+        logits: Tensor = self.head.forward_by(run, pooled, edits)
         return logits
 
-    def pooled(self, inputs: Tree) -> Pooled:
+    def pooled(self, inputs: Tree, run: Run = ONE) -> Pooled:
         """Return each layer's node features, the input's first, pooled over each graph."""
+        packed = _packing(inputs)
+        if packed is None:
+            sizes = torch.bincount(inputs.batch, minlength=inputs.num_graphs)
+        else:
+            sizes = packed.nodes
+        counts = run.counts(sizes)
         h = inputs.x
-        pooled = [self._pool(h, inputs)]
+        pooled = [self._pool(h, inputs, sizes)]
         for convolution in self.convolutions:
-            h = convolution(h, inputs.edge_index)
-            pooled.append(self._pool(h, inputs))
+            h = cast(Convolution, convolution).forward_by(run, h, inputs, counts)
+            pooled.append(self._pool(h, inputs, sizes))
         return tuple(pooled)
 
-    def _pool(self, h: Tensor, inputs: Tree) -> Tensor:
-        sums = h.new_zeros(inputs.num_graphs, h.shape[1]).index_add(0, inputs.batch, h)
+    def _pool(self, h: Tensor, inputs: Tree, sizes: Tensor) -> Tensor:
+        packed = _packing(inputs)
+        if packed is None:
+            sums = h.new_zeros(inputs.num_graphs, h.shape[1]).index_add(0, inputs.batch, h)
+        else:
+            sums = sum_bags(h, packed.graphs, Bags(inputs.batch, packed.graphs.rows))
         if self.readout == "sum":
             return sums
-        counts = torch.bincount(inputs.batch, minlength=inputs.num_graphs)
-        return sums / counts.clamp(min=1)[:, None]
+        return sums / sizes.to(h.device).clamp(min=1)[:, None]
 
 
 def gin(

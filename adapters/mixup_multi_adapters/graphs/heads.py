@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mixup_multi.errors import PointError
+from mixup_multi.parts import Run
 from mixup_multi.points import Edits
 
 Pooled = tuple[Tensor, ...]
@@ -31,10 +32,10 @@ class LinearHead(nn.Module):
         self.maps = nn.ModuleList(nn.Linear(width, classes) for width in widths)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, pooled: Pooled, edits: Edits) -> Tensor:  # noqa: ARG002
+    def forward_by(self, run: Run, pooled: Pooled, edits: Edits) -> Tensor:  # noqa: ARG002
         """Return logits `(n, classes)`."""
-        scores = [self.dropout(map_(h)) for map_, h in zip(self.maps, pooled, strict=True)]
-        return torch.stack(scores).sum(0)
+        pairs = zip(self.maps, pooled, strict=True)
+        return torch.stack([run(self.dropout, run(map_, h)) for map_, h in pairs]).sum(0)
 
 
 class MlpHead(nn.Module):
@@ -48,13 +49,12 @@ class MlpHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.last = nn.Linear(hidden, classes)
 
-    def forward(self, pooled: Pooled, edits: Edits) -> Tensor:
+    def forward_by(self, run: Run, pooled: Pooled, edits: Edits) -> Tensor:
         """Return logits `(n, classes)`."""
-        hidden = torch.relu(self.first(torch.cat(pooled, 1)))
+        hidden = torch.relu(run(self.first, torch.cat(pooled, 1)))
         if "hidden" in edits:
             hidden = edits["hidden"](hidden)
-        logits: Tensor = self.last(self.dropout(hidden))
-        return logits
+        return run(self.last, run(self.dropout, hidden))
 
 
 def edit_pooled(pooled: Pooled, edits: Edits) -> Pooled:

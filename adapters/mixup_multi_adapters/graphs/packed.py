@@ -6,7 +6,7 @@ graphs is therefore gathering runs, which is a `cumsum`, a `repeat_interleave` a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -15,7 +15,8 @@ from torch import Generator, Tensor
 
 from mixup_multi.batch import Batch, as_targets
 
-from .graph_batch import GraphBatch
+from .bags import Bags
+from .graph_batch import GraphBatch, Packing
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class GraphStore:
         nodes: `(G,)` the number of nodes of each graph. Always on the CPU, like `edge_counts`:
             the sizes of what is gathered are known there without waiting for the device.
         edge_counts: `(G,)` the number of edges of each graph.
+        mutual: whether every edge comes in both directions, in the order of where they leave, so
+            that a node's run of edges are its neighbours.
     """
 
     kinds: Tensor
@@ -41,6 +44,7 @@ class GraphStore:
     edges: Tensor
     nodes: Tensor
     edge_counts: Tensor
+    mutual: bool = False
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -84,7 +88,22 @@ class GraphStore:
         if self.attributes.shape[1]:
             features = torch.cat([features, self.attributes], 1)
         graph = _repeat(torch.arange(len(self)), self.nodes, self.kinds.device)
-        return GraphBatch(features, self.edges, graph, len(self))
+        packing = Packing(self.edges, self.nodes, self._neighbours(), self._nodes(), self)
+        return GraphBatch(features, self.edges, graph, len(self), packing)
+
+    def _neighbours(self) -> Bags | None:
+        if not self.mutual:
+            return None
+        degrees = torch.bincount(self.edges[0], minlength=len(self.kinds))
+        return Bags(self.edges[1], _starts(degrees))
+
+    def _nodes(self) -> Bags:
+        device = self.kinds.device
+        return Bags(torch.arange(len(self.kinds), device=device), self._node_starts.to(device))
+
+    def select(self, index: Tensor) -> GraphBatch:
+        """Return the graphs at `index` `(n,)` as a batch."""
+        return self.take(index).joined()
 
     def to(self, device: torch.device | str) -> GraphStore:
         """Return the store with all but the graphs' sizes on `device`."""
@@ -108,6 +127,24 @@ def _runs(starts: Tensor, counts: Tensor, device: torch.device) -> Tensor:
     positions = _repeat(starts - _starts(counts), counts, device)
     positions += torch.arange(len(positions), device=device)
     return positions
+
+
+def _joined(stores: Sequence[GraphStore]) -> GraphStore:
+    """Return all graphs as one store, with a table of all the stores' rows."""
+
+    def end_to_end(parts: Sequence[Tensor], sizes: Sequence[int], axis: int = 0) -> Tensor:
+        before = [sum(sizes[:place]) for place in range(len(sizes))]
+        return torch.cat([part + n for part, n in zip(parts, before, strict=True)], axis)
+
+    return GraphStore(
+        kinds=end_to_end([s.kinds for s in stores], [len(s.table) for s in stores]),
+        table=torch.cat([s.table for s in stores]),
+        attributes=torch.cat([s.attributes for s in stores]),
+        edges=end_to_end([s.edges for s in stores], [len(s.kinds) for s in stores], axis=1),
+        nodes=torch.cat([s.nodes for s in stores]),
+        edge_counts=torch.cat([s.edge_counts for s in stores]),
+        mutual=all(s.mutual for s in stores),
+    )
 
 
 @dataclass(frozen=True)
@@ -140,6 +177,18 @@ class PackedGraphs:
     def to(self, device: torch.device | str) -> PackedGraphs:
         """Return the split with its graphs on `device`."""
         return replace(self, store=self.store.to(device))
+
+    @property
+    def kind(self) -> Hashable:
+        """What is equal in parts that can be joined: the features' width and type."""
+        return self.store.width, str(self.store.table.dtype)
+
+    @staticmethod
+    def join(parts: Sequence[PackedGraphs]) -> PackedGraphs:
+        """Return the graphs of several splits of one kind as one, in their order."""
+        labels = torch.cat([part.labels for part in parts])
+        ids = [name for part in parts for name in part.ids]
+        return PackedGraphs(_joined([p.store for p in parts]), labels, parts[0].classes, ids)
 
     def mean(self) -> None:
         """Graphs have no mean: their nodes do not correspond."""
