@@ -52,6 +52,9 @@ def run(
         bool, typer.Option("--skip-missing", help="Leave out cells whose data is not there.")
     ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="How many processes train.")] = 1,
+    devices: Annotated[
+        int, typer.Option(min=1, help="On how many devices each cell trains (extra: fabric).")
+    ] = 1,
     retry: Annotated[
         Retry | None, typer.Option(help="failed: run again the cells that failed earlier.")
     ] = None,
@@ -68,7 +71,9 @@ def run(
     from mixup_multi.cli.plan import data_root
     from mixup_multi.cli.run import RunOptions, run_recipes
 
-    options = RunOptions(data_root(data), out, device, skip_missing, jobs, retry is not None)
+    options = RunOptions(
+        data_root(data), out, device, skip_missing, jobs, retry is not None, devices
+    )
     raise typer.Exit(run_recipes(recipes, set_ or [], options))
 
 

@@ -31,6 +31,7 @@ class RunOptions:
         skip_missing: leave out cells whose data is missing.
         jobs: how many processes train.
         retry: run again what failed earlier.
+        devices: on how many devices each cell trains.
     """
 
     data: Path
@@ -39,6 +40,7 @@ class RunOptions:
     skip_missing: bool = False
     jobs: int = 1
     retry: bool = False
+    devices: int = 1
 
 
 def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOptions) -> int:
@@ -52,7 +54,7 @@ def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOp
         with watcher.progress:
             failed = run_cells(
                 cells,
-                Site(options.data, out, pick_device(options.device)),
+                Site(options.data, out, pick_device(options.device), options.devices),
                 watcher,
                 jobs=options.jobs,
                 skip_missing=options.skip_missing,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Generator, nn
@@ -27,6 +28,7 @@ class State:
         generators: the run's named random streams.
         epoch: how many epochs are done.
         history: a record for each of them.
+        scaler: the state of the loss's scale in `16-mixed`; otherwise empty.
     """
 
     model: nn.Module
@@ -34,6 +36,7 @@ class State:
     generators: Mapping[str, Generator]
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    scaler: dict[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, whole or not at all; the one before it is kept beside it.
@@ -49,6 +52,7 @@ class State:
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "epoch": self.epoch,
             "history": self.history,
+            "scaler": self.scaler,
         }
         try:
             if path.exists():
@@ -91,9 +95,11 @@ class State:
             generator.set_state(content["generators"][name].cpu())
         torch.set_rng_state(content["torch"].cpu())
         if content["cuda"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all([state.cpu() for state in content["cuda"]])
+            devices = torch.cuda.device_count()  # the machine may be another
+            torch.cuda.set_rng_state_all([state.cpu() for state in content["cuda"][:devices]])
         self.epoch = content["epoch"]
         self.history = list(content["history"])
+        self.scaler = content.get("scaler", {})  # absent in checkpoints of earlier versions
 
 
 def previous(path: Path) -> Path:

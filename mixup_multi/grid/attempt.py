@@ -6,12 +6,14 @@ import gc
 import logging
 import traceback
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import torch
 
 from mixup_multi.errors import MissingDataError, WriteError
 from mixup_multi.grid.cell import run_cell
+from mixup_multi.grid.helpers import helped
 from mixup_multi.grid.locks import locked
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.store import CellFolder
@@ -76,7 +78,9 @@ def _settle(
     if result is not None:
         return Outcome("done", result, fresh=False)
     listener.cell_starts(cell)
-    result = run_cell(cell, data, site, folder, lambda record: listener.epoch_ends(cell, record))
+    with helped(cell, site) as team:
+        tell = partial(listener.epoch_ends, cell)
+        result = run_cell(cell, data, site, folder, tell, team)
     return Outcome("done", result)
 
 

@@ -9,6 +9,7 @@ from mixup_multi.engine import loop
 from mixup_multi.engine.evaluate import Outputs, outputs_of
 from mixup_multi.engine.source import Data, Source
 from mixup_multi.engine.state import State
+from mixup_multi.engine.team import ALONE, Team
 from mixup_multi.grid.environment import environment
 from mixup_multi.grid.shelf import Site, build_model, build_objective
 from mixup_multi.grid.store import CellFolder
@@ -19,7 +20,12 @@ OnEpoch = Callable[[dict[str, float]], None]
 
 
 def run_cell(
-    cell: Cell, data: Data, site: Site, folder: CellFolder, on_epoch: OnEpoch
+    cell: Cell,
+    data: Data,
+    site: Site,
+    folder: CellFolder,
+    on_epoch: OnEpoch,
+    team: Team = ALONE,
 ) -> dict[str, Any]:
     """Train a cell and leave its folder complete; only for who holds the cell's lock.
 
@@ -29,8 +35,8 @@ def run_cell(
     folder.make()
     folder.clear_failure()
     folder.write_json("cell", {**cell.record(), "data_key": data.key})
-    folder.write_json("environment", environment(site.device))
-    job = job_of(cell, data, site, folder)
+    folder.write_json("environment", environment(site.device, site.devices))
+    job = job_of(cell, data, site, folder, team)
 
     def told(record: dict[str, float]) -> None:
         folder.append_metrics(record)
@@ -45,8 +51,8 @@ def run_cell(
     return result
 
 
-def job_of(cell: Cell, data: Data, site: Site, folder: CellFolder) -> loop.Job:
-    """Return what the engine needs to train `cell`."""
+def job_of(cell: Cell, data: Data, site: Site, folder: CellFolder, team: Team = ALONE) -> loop.Job:
+    """Return what the engine needs to train `cell`; of a team, rank 0 has the checkpoint."""
     return loop.Job(
         data=data,
         build=lambda: build_model(cell, data),
@@ -56,7 +62,8 @@ def job_of(cell: Cell, data: Data, site: Site, folder: CellFolder) -> loop.Job:
         seed=cell.seed,
         device=site.device,
         erm_epochs=cell.erm_epochs,
-        checkpoint=folder.checkpoint,
+        checkpoint=folder.checkpoint if team.rank == 0 else None,
+        team=team,
     )
 
 

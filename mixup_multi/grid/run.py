@@ -11,7 +11,7 @@ import torch
 
 from mixup_multi.grid import index
 from mixup_multi.grid.attempt import Outcome, attempt
-from mixup_multi.grid.checks import DataKeys, check_cells
+from mixup_multi.grid.checks import DataKeys, check_cells, check_place
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.state import CellState, states_of
 from mixup_multi.grid.store import check_writable
@@ -59,7 +59,7 @@ def run_cells(
         cells: the plan.
         site: where to read, write and compute.
         watcher: is told how it goes on.
-        jobs: how many processes train; with one, this process does.
+        jobs: how many processes train; with one, and one device, this process does.
         skip_missing: leave out the cells whose data is missing, saying so.
         retry: run again what failed earlier.
 
@@ -67,11 +67,13 @@ def run_cells(
         MixupMultiError: found before training, or the output folder cannot be written.
     """
     check_writable(site.out)
-    shelf = Shelf(site if jobs == 1 else replace(site, device=torch.device("cpu")))
+    here = jobs == 1 and site.devices == 1
+    shelf = Shelf(site if here else replace(site, device=torch.device("cpu")))
     tally = Tally(site, watcher)
     with logged_to(watcher):
         states = states_of(cells, site.out, DataKeys(shelf), thorough=True)
         todo = [state.cell for state in states if _to_run(state, retry=retry)]
+        check_place(todo, site, jobs)
         missing = check_cells(todo, shelf)
         if missing and not skip_missing:
             raise next(iter(missing.values()))
@@ -81,7 +83,7 @@ def run_cells(
             if not _to_run(state, retry=retry):
                 tally.settle(state.cell, _earlier(state))
         todo = [cell for cell in todo if cell.key not in missing]
-        if jobs == 1:
+        if here:
             run_here(todo, site, shelf, watcher, tally.settle, retry=retry)
         else:
             Driver(todo, site, watcher, tally.settle).run(jobs, retry=retry)

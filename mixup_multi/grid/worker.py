@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
@@ -15,6 +11,7 @@ import torch
 
 from mixup_multi.errors import MixupMultiError
 from mixup_multi.grid.attempt import Outcome, attempt
+from mixup_multi.grid.processes import follow_parent
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.watcher import logged_to
 from mixup_multi.recipe.expand import Cell
@@ -59,8 +56,7 @@ def serve(
     connection: Connection[Message, Cell | None], site: Site, threads: int, *, retry: bool
 ) -> None:
     """Attempt the cells that come through `connection` until a None comes, or the driver ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to answer
-    threading.Thread(target=_end_with_driver, daemon=True).start()
+    follow_parent()
     torch.set_num_threads(threads)
     if site.device.type == "cuda":
         torch.cuda.set_device(site.device)
@@ -72,11 +68,3 @@ def serve(
             except MixupMultiError as error:
                 telling.stop(error)
                 return
-
-
-def _end_with_driver() -> None:
-    """End at once when the driver is gone, however it went: nobody would know of this process."""
-    driver = parent_process()
-    if driver is not None:
-        driver.join()
-        os._exit(1)

@@ -11,11 +11,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
@@ -24,6 +22,7 @@ import torch
 from mixup_multi.errors import OutputError
 from mixup_multi.grid.attempt import Outcome
 from mixup_multi.grid.locks import locked
+from mixup_multi.grid.processes import deaf_to_ctrl_c
 from mixup_multi.grid.shelf import Site
 from mixup_multi.grid.store import CellFolder
 from mixup_multi.grid.watcher import Watcher
@@ -50,9 +49,12 @@ class Worker:
         self.cell: Cell | None = None
         self.started = False
         self.process = context.Process(
-            target=serve, args=(theirs, site, threads), kwargs={"retry": retry}, daemon=True
+            target=serve,
+            args=(theirs, site, threads),
+            kwargs={"retry": retry},
+            daemon=site.devices == 1,  # a daemon may not start processes that help it
         )
-        with _deaf_to_ctrl_c():
+        with deaf_to_ctrl_c():
             self.process.start()
         theirs.close()  # so that the pipe ends with the process
 
@@ -102,7 +104,7 @@ class Driver:
         Raises:
             MixupMultiError: nothing can be written, or processes end as they begin.
         """
-        threads = max(1, min(torch.get_num_threads(), _cores() // jobs))
+        threads = max(1, min(torch.get_num_threads(), _cores() // (jobs * self.site.devices)))
         try:
             while self._unsettled():
                 for number in range(jobs):
@@ -188,16 +190,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Start processes that do not hear Ctrl-C, from their first moment on."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
