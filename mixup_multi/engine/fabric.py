@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+from collections import deque
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from importlib.util import find_spec
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 
 PATIENCE = timedelta(days=1)
 """How long a process waits for the others, e.g. while rank 0 evaluates; dead ones are noticed."""
+SENT: deque[Tensor] = deque(maxlen=64)
+"""The last tensors that were sent, so that they outlive the process group.
+
+A thread of gloo that lets go of a tensor that Python has forgotten waits for Python's lock, which
+whoever destroys the group holds while it waits for the thread.
+"""
 
 log = logging.getLogger("mixup_multi")
 
@@ -55,7 +62,7 @@ class FabricBackend(Backend):
         state: what is trained.
         train: the recipe's section.
         team: this process's place among the processes.
-        device: what rank 0 computes on; on GPUs rank r has the r-th.
+        device: what this process computes on.
 
     Raises:
         SettingError: lightning-fabric is not installed.
@@ -73,13 +80,13 @@ class FabricBackend(Backend):
         super().__init__(state, train)
         if team.size > 1:
             self._join(state, train, team)
-        self.optimizer = self._fabric.setup_optimizers(state.optimizer)
+        self.optimizer = self._fabric.setup_optimizers(state.optimizer)  # type: ignore[assignment]
 
     def _start(self, train: Train, team: Team) -> Fabric:
         from lightning_fabric import Fabric
         from lightning_fabric.plugins import MixedPrecision
-        from lightning_fabric.plugins.environments import LightningEnvironment
-        from lightning_fabric.strategies import DDPStrategy
+        from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+        from lightning_fabric.strategies.ddp import DDPStrategy
 
         for noisy in ("lightning_fabric", "lightning.fabric"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -149,8 +156,9 @@ class FabricBackend(Backend):
         """Return the sum over all processes."""
         if self.size == 1:
             return values
-        total = self._fabric.all_reduce(values.to(self._device), reduce_op="sum")
-        assert isinstance(total, Tensor)
+        total = values.to(self._device)
+        self._fabric.all_reduce(total, reduce_op="sum")  # in place
+        SENT.append(total)
         return total
 
     @torch.no_grad()
@@ -166,8 +174,9 @@ class FabricBackend(Backend):
         return {} if self._scaled is None else dict(self._scaled.state_dict())
 
     def close(self) -> None:
-        """Leave the other processes."""
+        """Leave the other processes; no step can be taken any more."""
         if self.size > 1:
+            del self._fabric, self._together, self.model, self.optimizer
             torch.distributed.destroy_process_group()
 
 

@@ -20,7 +20,7 @@ from mixup_multi.engine.record import diverged, measures, summarised, watched
 from mixup_multi.engine.settings import Train
 from mixup_multi.engine.source import Data
 from mixup_multi.engine.state import State
-from mixup_multi.engine.stepping import Backend, backend_of, step
+from mixup_multi.engine.stepping import Backend, backend_of, check_compiled, step
 from mixup_multi.engine.team import ALONE, Team, pieces, synchronised
 from mixup_multi.objectives.erm import ERM
 from mixup_multi.objectives.losses import Loss
@@ -86,9 +86,11 @@ def run(job: Job, state: State, on_epoch: OnEpoch | None = None) -> None:
 
     Raises:
         DivergedError: the loss is no longer finite.
+        SettingError: the method cannot be compiled, or what `train` asks for is not installed.
     """
     objective = job.objective.fit(job.data.train)
     objective.check(state.model)
+    check_compiled(objective, job.train)
     backend = backend_of(state, job.train, job.team, job.device)
     try:
         _run(job, objective, state, backend, on_epoch)

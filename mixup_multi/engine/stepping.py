@@ -16,7 +16,8 @@ from mixup_multi.batch import Batch
 from mixup_multi.engine.settings import Train
 from mixup_multi.engine.state import State
 from mixup_multi.engine.team import Piece, Team
-from mixup_multi.errors import DeviceError
+from mixup_multi.errors import DeviceError, SettingError
+from mixup_multi.objectives.mixupe import FORMS, MixupE
 from mixup_multi.objectives.objective import Objective, Terms
 
 
@@ -69,12 +70,22 @@ class Backend:
 
 
 def require_compiler() -> None:
-    """Raise `DeviceError` where `torch.compile` finds no C++ compiler, which it needs on the CPU."""
+    """Raise `DeviceError` where there is no C++ compiler, which `compile` needs on the CPU."""
     compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
     if shutil.which(compiler) is None:
         raise DeviceError(
             f"train.compile needs a C++ compiler on the CPU, and {compiler} was not found;"
             " install it, or name another in the environment variable CXX"
+        )
+
+
+def check_compiled(objective: Objective, train: Train) -> None:
+    """Raise `SettingError` where a method needs what a compiled model cannot give."""
+    if train.compile and isinstance(objective, MixupE) and FORMS[objective.form].exact:
+        raise SettingError(
+            f"train.compile with MixupE's form {objective.form}: the exact q needs a second"
+            " derivative, which torch.compile does not have; use a fast form, or"
+            " train.compile=false"
         )
 
 

@@ -79,5 +79,5 @@ def synchronised(model: nn.Module, team: Team, device: torch.device) -> nn.Modul
     """Return the model with BatchNorm over all processes, where they can: on GPUs."""
     if team.size == 1 or device.type != "cuda":
         return model
-    synced: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    synced: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
     return synced

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 
 from mixup_multi.engine.fabric import require_fabric
-from mixup_multi.engine.stepping import require_compiler
+from mixup_multi.engine.stepping import check_compiled, require_compiler
 from mixup_multi.errors import DeviceError, MissingDataError, MixupMultiError, SettingError
 from mixup_multi.grid.shelf import Shelf, Site, build_model, build_objective
 from mixup_multi.recipe.expand import Cell
@@ -43,6 +43,7 @@ def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | None:
         entry = cell.method
         objective = build_objective(cell, data)
         objective.check(model)
+        check_compiled(objective, cell.train)
         batch = data.train.gather(torch.arange(min(2, len(data.train)))).to(shelf.site.device)
         objective(model, batch, torch.Generator())  # a dry step, thrown away
     except MissingDataError as error:

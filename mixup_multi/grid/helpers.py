@@ -61,6 +61,7 @@ class Helpers:
             place = replace(self.team, rank=rank)
             there = replace(site, device=_device(site.device, rank))
             process = context.Process(
+                name=f"rank {rank}",
                 target=_help,
                 args=(cell, there, place, torch.get_num_threads(), theirs),
                 daemon=True,
@@ -77,7 +78,7 @@ class Helpers:
         for process, said in zip(self._processes, self._said, strict=True):
             with suppress(EOFError, ConnectionError):
                 if said.poll():
-                    error.args = (f"{error} (rank {process.name}: {said.recv()})",)
+                    error.args = (f"{error} ({process.name}: {said.recv()})",)
         if any((process.exitcode or 0) < 0 for process in self._processes):
             os._exit(1)
 
@@ -93,10 +94,10 @@ class Helpers:
 
     def _watch(self) -> None:
         """End this process where it does not notice by itself that a helper has failed."""
-        waiting = {process.sentinel: process for process in self._processes}
+        waiting = {int(process.sentinel): process for process in self._processes}
         while waiting and not self._over.is_set():
-            for sentinel in wait(list(waiting), GRACE_SECONDS):
-                process = waiting.pop(int(sentinel))  # type: ignore[call-overload]
+            ended = wait(list(waiting), GRACE_SECONDS)
+            for process in [waiting.pop(at) for at in list(waiting) if at in ended]:
                 process.join()
                 if process.exitcode and not self._over.wait(GRACE_SECONDS):
                     os._exit(1)
