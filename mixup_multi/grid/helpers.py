@@ -30,6 +30,9 @@ from mixup_multi.recipe.expand import Cell
 GRACE_SECONDS = 10.0
 """How long rank 0 may take to notice that a helper has failed, and a helper to end."""
 
+READY = ""
+"""What a helper says when it can begin; anything else is why it cannot go on."""
+
 
 @contextmanager
 def helped(cell: Cell, site: Site) -> Iterator[Team]:
@@ -39,6 +42,7 @@ def helped(cell: Cell, site: Site) -> Iterator[Team]:
         return
     helpers = Helpers(cell, site)
     try:
+        helpers.wait_until_ready()
         yield helpers.team
     except Exception as error:
         helpers.explain(error)
@@ -71,6 +75,19 @@ class Helpers:
             self._said.append(ours)
             self._processes.append(process)
         threading.Thread(target=self._watch, daemon=True).start()
+
+    def wait_until_ready(self) -> None:
+        """Wait until all have their data and their model.
+
+        Raises:
+            RuntimeError: one has failed to; it says why.
+        """
+        for process, said in zip(self._processes, self._said, strict=True):
+            with suppress(EOFError, ConnectionError):  # it was killed: see `explain`
+                if why := said.recv():
+                    raise RuntimeError(f"{process.name}: {why}")
+                continue
+            raise RuntimeError(f"{process.name} has ended")
 
     def explain(self, error: Exception) -> None:
         """Add to an error of rank 0 what the others said; end this process if one was killed."""
@@ -109,13 +126,17 @@ def _help(cell: Cell, site: Site, team: Team, threads: int, telling: Connection[
     torch.set_num_threads(threads)
     if site.device.type == "cuda":
         torch.cuda.set_device(site.device)
+    code = 1
     try:
         job = job_of(cell, Shelf(site).get(cell), site, CellFolder.of(site.out, cell), team)
-        loop.run(job, loop.start(job))
+        state = loop.start(job)
+        telling.send(READY)
+        loop.run(job, state)
+        code = 0
     except Exception as error:
         with suppress(OSError):  # rank 0 is gone
             telling.send(f"{type(error).__name__}: {error}")
-        os._exit(1)  # without waiting for processes that wait for this one
+    os._exit(code)  # nothing is left to do, and processes may wait for this one
 
 
 def _device(device: torch.device, rank: int) -> torch.device:
