@@ -119,6 +119,7 @@ class FabricBackend(Backend):
             )
         content = {
             "epoch": state.epoch,
+            "model": state.model.state_dict(),  # DDP sends no buffers where it is not to
             "optimizer": state.optimizer.state_dict(),
             "order": state.generators["order"].get_state(),
             "scaler": self.scaler(),
@@ -129,11 +130,12 @@ class FabricBackend(Backend):
         if team.rank:
             content = torch.load(io.BytesIO(sent), map_location="cpu", weights_only=True)
             state.epoch = content["epoch"]
+            state.model.load_state_dict(content["model"])
             state.optimizer.load_state_dict(content["optimizer"])
             state.generators["order"].set_state(content["order"])
             if self._scaled is not None:
                 self._scaled.load_state_dict(content["scaler"])
-        wrapped = self._fabric.strategy.setup_module(state.model)  # weights are sent here
+        wrapped = self._fabric.strategy.setup_module(state.model)
         self._together = wrapped
         self.model = _Wrapped(state.model, torch.compile(wrapped) if train.compile else wrapped)
 

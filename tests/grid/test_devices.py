@@ -37,7 +37,8 @@ def _helper_of(worker: int) -> int:
 def test_a_killed_helper_is_replaced_and_the_bits_are_the_same(
     make_grid: Callable[..., Any], remember: Callable[..., Any], tmp_path: Path
 ) -> None:
-    small = {"methods": ["mixup"], "trials": 1, "train": {"epochs": 6}}
+    net = {"name": "mlp", "widths": [16], "batch_norm": True}
+    small = {"models": [net], "methods": ["mixup"], "trials": 1, "train": {"epochs": 6}}
     whole = _on(make_grid(tmp_path / "whole", **small), 2)
     whole.run()
     grid = _on(make_grid(tmp_path / "killed", **small), 2)
@@ -54,6 +55,7 @@ def test_a_killed_helper_is_replaced_and_the_bits_are_the_same(
     assert killed
     assert len(memory.ended) == 1
     assert grid.same_bits(whole)
+    assert any("SyncBatchNorm" in said for said in memory.said)
     assert not active_children()
     assert running(grid.site.out) == {}
     record = json.loads((grid.folder() / "environment.json").read_text())
