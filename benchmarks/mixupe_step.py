@@ -28,10 +28,12 @@ from torch.nn import functional
 
 from mixup_multi import BetaShare, MixupE, Vicinal
 from mixup_multi.batch import Batch
-from mixup_multi.engine.loop import Job, start, step
+from mixup_multi.engine.loop import Job, start
 from mixup_multi.engine.memory import model_inputs
+from mixup_multi.engine.ranks import Piece
 from mixup_multi.engine.settings import Train
 from mixup_multi.engine.source import Data, TensorSource
+from mixup_multi.engine.stepping import Backend, step
 from mixup_multi.objectives.losses import Softmax
 from mixup_multi_adapters.images import ImageAdapter
 from mixup_multi_adapters.speech import SpeechAdapter
@@ -102,11 +104,13 @@ def ours(job: Job, batch: Batch) -> Contender:
     """Return a step as the training loop takes it, with its model and its optimiser."""
     state = start(job)
     state.model.train()
+    backend = Backend(state, job.train)
+    whole = [Piece(torch.arange(len(batch)))]
 
     def take() -> None:
         inputs = model_inputs(batch.inputs, job.train.channels_last)
         seen = Batch(inputs, batch.targets)
-        step(state.model, state.optimizer, job.objective, seen, state.generators["mix"])
+        step(backend, job.objective, whole, lambda _: seen, state.generators["mix"])
 
     return take
 

@@ -62,6 +62,9 @@ def run(
         bool, typer.Option("--skip-missing", help="Leave out cells whose data is not there.")
     ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="How many processes train.")] = 1,
+    devices: Annotated[
+        int, typer.Option(min=1, help="On how many devices each cell trains (extra: fabric).")
+    ] = 1,
     retry: Annotated[
         Retry | None, typer.Option(help="failed: run again the cells that failed earlier.")
     ] = None,
@@ -100,6 +103,7 @@ def run(
 
     options = RunOptions(
         *(data_root(data), out, device, skip_missing, jobs, retry is not None),
+        devices=devices,
         cohorts=not no_cohort,
         command=given_command(context),
         ray=ray,

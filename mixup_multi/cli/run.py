@@ -36,6 +36,7 @@ class RunOptions:
         skip_missing: leave out cells whose data is missing.
         jobs: how many processes train.
         retry: run again what failed earlier.
+        devices: on how many devices each cell trains.
         cohorts: whether cells may train together.
         command: as it was given, for reports.
         ray: the address of the Ray cluster that trains; empty for one of this machine, None
@@ -50,6 +51,7 @@ class RunOptions:
     skip_missing: bool = False
     jobs: int = 1
     retry: bool = False
+    devices: int = 1
     cohorts: bool = True
     command: str = ""
     ray: str | None = None
@@ -64,6 +66,8 @@ class RunOptions:
         """
         if self.ray is None and self.ray_gpus is not None:
             raise SettingError("--ray-gpus says what a cell has on a Ray cluster; add --ray")
+        if self.ray is not None and self.devices != 1:
+            raise SettingError("--devices is for this machine's devices; leave it out with --ray")
         if self.ray is not None and self.jobs != 1:
             raise SettingError(
                 f"--jobs {self.jobs} is for processes of this machine; leave it out with --ray,"
@@ -83,7 +87,8 @@ def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOp
         keep_recipe(out, item.name, item.recipe, item.cells, options.command, item.text)
     console = Console()
     watcher = TerminalWatcher(console, cells)
-    runner = _Runner(Site(options.data, out, device), watcher, watcher, options, cluster)
+    site = Site(options.data, out, device, options.devices)
+    runner = _Runner(site, watcher, watcher, options, cluster)
     try:
         with watcher.progress, tracked(watcher, options.tracker, out) as runner.told:
             chosen = _run_all(planned, cells, runner)

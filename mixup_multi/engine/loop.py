@@ -16,10 +16,12 @@ from mixup_multi.engine.evaluate import outputs_of
 from mixup_multi.engine.memory import model_inputs, to_channels_last
 from mixup_multi.engine.optimizer import optimizer_of, trained_parameters
 from mixup_multi.engine.order import epoch_batches
+from mixup_multi.engine.ranks import ALONE, Ranks, pieces, synchronised
 from mixup_multi.engine.record import broken_weights, measures, summarised, watched
 from mixup_multi.engine.settings import Train
 from mixup_multi.engine.source import Data
 from mixup_multi.engine.state import State
+from mixup_multi.engine.stepping import Backend, backend_of, check_compiled, step
 from mixup_multi.objectives.erm import ERM
 from mixup_multi.objectives.losses import Loss
 from mixup_multi.objectives.objective import Objective, Terms
@@ -42,6 +44,8 @@ class Job:
         device: where to train.
         erm_epochs: how many first epochs are plain training (a warm-up on clean data).
         checkpoint: where to write checkpoints, and to go on from if it is there.
+        ranks: this process's place, where several train the model together. All of them have
+            the same job, but for the device, and the checkpoint, which is rank 0's.
     """
 
     data: Data
@@ -53,6 +57,7 @@ class Job:
     device: torch.device
     erm_epochs: int = 0
     checkpoint: Path | None = None
+    ranks: Ranks = ALONE
 
 
 def start(job: Job) -> State:
@@ -61,6 +66,7 @@ def start(job: Job) -> State:
     model = job.build().to(job.device)
     if job.train.channels_last:
         model = to_channels_last(model)
+    model = synchronised(model, job.ranks, job.device)
     torch.manual_seed(seed_of(job.seed, "dropout"))
     state = State(model, optimizer_of(trained_parameters(model), job.train), streams(job.seed))
     if job.checkpoint is not None:
@@ -80,17 +86,30 @@ def run(job: Job, state: State, on_epoch: OnEpoch | None = None) -> None:
 
     Raises:
         DivergedError: the loss is no longer finite.
+        SettingError: the method cannot be compiled, or what `train` asks for is not installed.
     """
     objective = job.objective.fit(job.data.train)
     objective.check(state.model)
+    check_compiled(objective, job.train)
+    backend = backend_of(state, job.train, job.ranks, job.device)
+    try:
+        _run(job, objective, state, backend, on_epoch)
+    finally:
+        backend.close()
+
+
+def _run(
+    job: Job, objective: Objective, state: State, backend: Backend, on_epoch: OnEpoch | None
+) -> None:
     saved = time.monotonic()
     while state.epoch < job.train.epochs:
-        record = _epoch(job, objective, state)
+        record = _epoch(job, objective, state, backend)
         _check_weights(job, state)
         state.epoch += 1
         state.history.append(record)
         due = time.monotonic() - saved >= job.train.checkpoint_seconds
         if job.checkpoint is not None and (due or state.epoch == job.train.epochs):
+            state.scaler = backend.scaler()
             state.save(job.checkpoint)
             saved = time.monotonic()
         if on_epoch is not None:
@@ -104,7 +123,7 @@ def _check_weights(job: Job, state: State) -> None:
         raise broken_weights(state.epoch + 1, job.checkpoint)
 
 
-def _epoch(job: Job, objective: Objective, state: State) -> dict[str, float]:
+def _epoch(job: Job, objective: Objective, state: State, backend: Backend) -> dict[str, float]:
     began = time.perf_counter()
     rate = job.train.schedule.rate(job.train.lr, state.epoch, job.train.epochs)
     for group in state.optimizer.param_groups:
@@ -113,49 +132,43 @@ def _epoch(job: Job, objective: Objective, state: State) -> dict[str, float]:
         objective = ERM(job.loss_fn)
     state.model.train()
     generators = state.generators
+    job.ranks.reseed(job.seed, state.epoch, generators)
+
+    def gather(rows: Tensor) -> Batch:
+        batch = job.data.train.gather(rows, generators["augment"]).to(job.device)
+        return Batch(model_inputs(batch.inputs, job.train.channels_last), batch.targets)
+
     terms = []
     batches = epoch_batches(len(job.data.train), job.train, generators["order"])
     for index in batches:
-        batch = job.data.train.gather(index, generators["augment"]).to(job.device)
-        batch = Batch(model_inputs(batch.inputs, job.train.channels_last), batch.targets)
-        terms.append(step(state.model, state.optimizer, objective, batch, generators["mix"]))
+        parts = pieces(index, job.train.accumulate, job.ranks)
+        terms.append(step(backend, objective, parts, gather, generators["mix"]))
+    backend.agree(state.model)
     record = {
         "epoch": state.epoch + 1.0,
         "lr": rate,
-        **_summary(job, state, terms, [len(index) for index in batches]),
+        **_summary(job, state, backend, terms, [len(index) for index in batches]),
     }
-    record.update(_evaluate(job, state))
+    if job.ranks.rank == 0:
+        record.update(_evaluate(job, state))
     record["seconds"] = time.perf_counter() - began
     return record
 
 
-def step(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    objective: Objective,
-    batch: Batch,
-    generator: torch.Generator,
-) -> Terms:
-    """Take one step and return its terms, detached."""
-    terms = objective(model, batch, generator)
-    optimizer.zero_grad(set_to_none=True)
-    terms.total.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    return Terms(terms.total.detach(), terms.means, terms.counts)
-
-
 def _summary(
-    job: Job, state: State, terms: Sequence[Terms], rows: Sequence[int]
+    job: Job, state: State, backend: Backend, terms: Sequence[Terms], rows: Sequence[int]
 ) -> dict[str, float]:
     """Return an epoch's means over rows and its counts, with one transfer for each."""
     columns: dict[str, list[Tensor]] = defaultdict(list)
     for term in terms:
         for name, value in term.means.items():
             columns[name].append(torch.as_tensor(value))
-    totals = torch.stack([term.total for term in terms]).cpu()
-    means = {name: torch.stack(column).double().cpu() for name, column in columns.items()}
+    totals = backend.summed(torch.stack([term.total for term in terms])).cpu()
+    means = {
+        name: backend.summed(torch.stack(column).double()).cpu() for name, column in columns.items()
+    }
     counts = {
-        name: torch.stack([torch.as_tensor(term.counts[name]) for term in terms])
+        name: backend.summed(torch.stack([torch.as_tensor(term.counts[name]) for term in terms]))
         for name in terms[0].counts
     }
     return summarised(Terms(totals, means, counts), rows, state.epoch, job.checkpoint)

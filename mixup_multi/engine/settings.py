@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+LATER = ("precision", "accumulate", "compile")
+"""Settings of `train` that cells of earlier versions do not have; see `Train.identity`."""
 
 
 class Strict(BaseModel):
@@ -59,6 +61,13 @@ class Train(Strict):
         weight_decay: as the optimiser of PyTorch defines it.
         schedule: of the learning rate.
         channels_last: store image-like weights and inputs in that memory order; faster.
+        precision: of the training steps. `bf16-mixed` and `16-mixed` (CUDA only, with a scaled
+            loss) compute in half precision; weights stay in float32, and evaluation is in float32.
+        accumulate: micro-batches a step, each a batch of its own: it draws its own partners and
+            shares, one after the other from the same stream, and BatchNorm sees it alone. The
+            step's gradient is the mean over their rows. None has fewer than two rows.
+        compile: train through `torch.compile`; equal to eager training up to rounding.
+            Checkpoints hold the names of the model that was not compiled.
         track_test: record the test error after every epoch, for protocols that select on it.
             The report says so.
         evaluate_every: epochs between evaluations of validation (and tracked test) parts.
@@ -77,7 +86,20 @@ class Train(Strict):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     schedule: Schedule = Schedule()
     channels_last: bool = True
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    compile: bool = False
     track_test: bool = False
     evaluate_every: Annotated[int, Field(ge=1)] = 1
     eval_batch_size: Annotated[int, Field(ge=1)] = 512
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 60.0
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides numbers, as plain values.
+
+        Settings that were added later are left out at their default, so that what was trained
+        before they were there is still known as the same.
+        """
+        fields = type(self).model_fields
+        unused = {name for name in LATER if getattr(self, name) == fields[name].default}
+        return self.model_dump(mode="json", exclude={"checkpoint_seconds", *unused})

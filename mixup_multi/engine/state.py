@@ -30,6 +30,7 @@ class State:
         history: a record for each of them.
         dropout: what torch's global generator is to the run, where other runs share the process
             with it; None where it is the global one itself.
+        scaler: the state of the loss's scale in `16-mixed`; otherwise empty.
     """
 
     model: nn.Module
@@ -38,6 +39,7 @@ class State:
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     dropout: Generator | None = None
+    scaler: dict[str, Any] = field(default_factory=dict)
 
     @property
     def dropout_generator(self) -> Generator:
@@ -59,6 +61,7 @@ class State:
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "epoch": self.epoch,
             "history": self.history,
+            "scaler": self.scaler,
         }
 
     def take(self, content: Mapping[str, Any], path: Path) -> None:
@@ -79,9 +82,11 @@ class State:
             generator.set_state(content["generators"][name].cpu())
         self.dropout_generator.set_state(content["torch"].cpu())
         if content["cuda"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all([state.cpu() for state in content["cuda"]])
+            devices = torch.cuda.device_count()  # the machine may be another
+            torch.cuda.set_rng_state_all([state.cpu() for state in content["cuda"][:devices]])
         self.epoch = content["epoch"]
         self.history = list(content["history"])
+        self.scaler = content.get("scaler", {})  # absent in checkpoints of earlier versions
 
     def save(self, path: Path) -> None:
         """Write a checkpoint.

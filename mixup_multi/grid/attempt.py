@@ -7,7 +7,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -17,6 +17,7 @@ from mixup_multi.engine.state import previous
 from mixup_multi.errors import MissingDataError, WriteError
 from mixup_multi.grid.cell import Task, run_alone, run_together, task_of
 from mixup_multi.grid.cohorts import Begun, begin, begun
+from mixup_multi.grid.helpers import helped
 from mixup_multi.grid.locks import locked
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.store import CellFolder
@@ -138,7 +139,11 @@ class Attempt:
     def _each(self, tasks: Iterable[Task]) -> None:
         for task in tasks:
             with self._recording(task.cell):
-                self.settle(task.cell, Outcome("done", run_alone(task, self.listener)))
+                self.listener.cell_starts(task.cell)
+                with helped(task.cell, self.site) as ranks:
+                    led = replace(task, job=replace(task.job, ranks=ranks))
+                    result = run_alone(led, self.listener)
+                self.settle(task.cell, Outcome("done", result))
 
     def _together(self, members: Mapping[str, Task], cohort: Begun) -> None:
         """Train a cohort; where that fails as a whole, its members go on one by one."""

@@ -10,6 +10,7 @@ from typing import Any
 from mixup_multi.engine import loop
 from mixup_multi.engine.cohort import start_cohort, train_cohort
 from mixup_multi.engine.peak_memory import forget_peak
+from mixup_multi.engine.ranks import ALONE, Ranks
 from mixup_multi.engine.source import Data
 from mixup_multi.engine.state import State
 from mixup_multi.errors import DivergedError
@@ -45,7 +46,6 @@ def run_alone(task: Task, listener: Listener) -> dict[str, Any]:
         The result, as in result.json.
     """
     _prepare(task, _together_so_far(task.folder))
-    listener.cell_starts(task.cell)
     forget_peak(task.job.device)
     state = loop.start(task.job)
     task.folder.write_metrics(state.history)
@@ -97,7 +97,8 @@ def _prepare(task: Task, together: int) -> None:
     folder.make()
     folder.clear_failure()
     folder.write_json("cell", {**cell.record(), "data_key": job.data.key})
-    folder.write_json("environment", {**environment(job.device), "trained_together": together})
+    made_with = environment(job.device, job.ranks.size)
+    folder.write_json("environment", {**made_with, "trained_together": together})
 
 
 def _tell(task: Task, listener: Listener, record: dict[str, float]) -> None:
@@ -118,8 +119,10 @@ def _complete(task: Task, state: State) -> dict[str, Any]:
     return result
 
 
-def job_of(cell: Cell, data: Data, site: Site, folder: CellFolder) -> loop.Job:
-    """Return what the engine needs to train `cell`."""
+def job_of(
+    cell: Cell, data: Data, site: Site, folder: CellFolder, ranks: Ranks = ALONE
+) -> loop.Job:
+    """Return what the engine needs to train `cell`; of several ranks, rank 0 has the checkpoint."""
     return loop.Job(
         data=data,
         build=lambda: build_model(cell, data),
@@ -129,5 +132,6 @@ def job_of(cell: Cell, data: Data, site: Site, folder: CellFolder) -> loop.Job:
         seed=cell.seed,
         device=site.device,
         erm_epochs=cell.erm_epochs,
-        checkpoint=folder.checkpoint,
+        checkpoint=folder.checkpoint if ranks.rank == 0 else None,
+        ranks=ranks,
     )

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import torch
 
 from mixup_multi.engine.cohort_groups import may_join
+from mixup_multi.engine.fabric import require_fabric
 from mixup_multi.engine.source import Data
-from mixup_multi.errors import MissingDataError, MixupMultiError, SettingError
+from mixup_multi.engine.stepping import check_compiled, require_compiler
+from mixup_multi.errors import DeviceError, MissingDataError, MixupMultiError, SettingError
 from mixup_multi.grid.cell import task_of
-from mixup_multi.grid.shelf import Shelf, build_model
+from mixup_multi.grid.shelf import Shelf, Site, build_model
 from mixup_multi.recipe.expand import Cell, Choice
 
 
@@ -62,6 +64,7 @@ def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | bool:
         entry = cell.method
         job = task_of(cell, data, shelf.site).job
         job.objective.check(model)
+        check_compiled(job.objective, cell.train)
         sociable = may_join(job, model)
         batch = data.train.gather(torch.arange(min(2, len(data.train)))).to(shelf.site.device)
         job.objective(model, batch, torch.Generator())  # a dry step, thrown away
@@ -105,6 +108,45 @@ def _with_place(error: MixupMultiError, cell: Cell, entry: Choice) -> None:
     """Put the line of the entry that an error is about, and the cell's title, before it."""
     where = f"{entry.where}: " if entry.where else ""
     error.args = (f"{where}{cell.title}: {error}",)
+
+
+def check_place(cells: Iterable[Cell], site: Site, jobs: int) -> None:
+    """Raise `MixupMultiError` where cells cannot be trained so on this machine."""
+    devices, kind = site.devices, site.device.type
+    if devices > 1 and jobs > 1:
+        raise SettingError(
+            f"--jobs {jobs} with --devices {devices}: expected one of them above 1; --jobs trains"
+            " several cells at once, --devices one cell on several devices"
+        )
+    if devices > 1:
+        require_fabric(f"--devices {devices}")
+        _check_devices(site)
+    for train in {cell.train.model_dump_json(): cell.train for cell in cells}.values():
+        if train.precision != "32-true":
+            require_fabric(f"train.precision {train.precision}")
+        if train.precision == "16-mixed" and kind != "cuda":
+            raise DeviceError(
+                f"train.precision is 16-mixed on {kind}: expected a CUDA device;"
+                " bf16-mixed works everywhere"
+            )
+        if train.compile and kind == "cpu":
+            require_compiler()
+        if train.batch_size < 2 * devices:
+            raise SettingError(
+                f"train.batch_size is {train.batch_size}: expected two rows or more for each of"
+                f" the {devices} devices"
+            )
+
+
+def _check_devices(site: Site) -> None:
+    kind, there = site.device.type, torch.cuda.device_count()
+    if kind == "cuda" and (site.device.index is not None or there < site.devices):
+        raise DeviceError(
+            f"--device {site.device} --devices {site.devices}: expected --device cuda (or auto)"
+            f" and at most the {there} CUDA devices of this machine"
+        )
+    if kind not in ("cuda", "cpu"):
+        raise DeviceError(f"--devices {site.devices} on {kind}: expected cuda or cpu")
 
 
 class DataKeys:

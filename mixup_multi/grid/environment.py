@@ -20,13 +20,14 @@ PACKAGES = (
     "torchvision",
     "torchaudio",
     "torch-geometric",
+    "lightning-fabric",
     "openml",
     "scikit-learn",
     "numpy",
 )
 
 
-def environment(device: torch.device) -> dict[str, Any]:
+def environment(device: torch.device, devices: int) -> dict[str, Any]:
     """Return the environment as plain values; what asks other programs is asked once a process."""
     return {
         "python": platform.python_version(),
@@ -34,6 +35,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "commit": _commit(),
         "device": str(device),
+        "devices": devices,
         "device_name": _device_name(device),
         "cpu_count": os.cpu_count(),
         "torch_threads": torch.get_num_threads(),

@@ -11,7 +11,7 @@ import torch
 
 from mixup_multi.grid import index, protocol
 from mixup_multi.grid.attempt import Attempt, Outcome, Settle
-from mixup_multi.grid.checks import DataKeys, check_cells
+from mixup_multi.grid.checks import DataKeys, check_cells, check_place
 from mixup_multi.grid.cohorts import forget_complete
 from mixup_multi.grid.docket import Docket
 from mixup_multi.grid.ray_driver import RayDriver, RayOptions
@@ -65,7 +65,7 @@ def run_cells(
         cells: the plan.
         site: where to read, write and compute.
         watcher: is told how it goes on.
-        jobs: how many processes train; with one, this process does.
+        jobs: how many processes train; with one, and one device, this process does.
         skip_missing: leave out the cells whose data is missing, saying so.
         retry: run again what failed earlier.
         cohorts: whether cells may train together where they can.
@@ -75,13 +75,15 @@ def run_cells(
         MixupMultiError: found before training, or the output folder cannot be written.
     """
     check_writable(site.out)
-    here = jobs == 1 and ray is None
+    here = jobs == 1 and site.devices == 1 and ray is None
+    cohorts = cohorts and site.devices == 1
     shelf = Shelf(site if here else replace(site, device=torch.device("cpu")))
     tally = Tally(site, watcher)
     with logged_to(watcher):
         protocol.tell(site.out, cells)
         states = states_of(cells, site.out, DataKeys(shelf), thorough=True)
         todo = [state.cell for state in states if _to_run(state, retry=retry)]
+        check_place(todo, site, jobs)
         checked = check_cells(todo, shelf)
         if checked.missing and not skip_missing:
             raise next(iter(checked.missing.values()))

@@ -18,11 +18,20 @@ from mixup_multi.recipe.expand import Cell
 
 @dataclass(frozen=True)
 class Site:
-    """Where a run reads, writes and computes."""
+    """Where a run reads, writes and computes.
+
+    Attributes:
+        data: the data root.
+        out: the output folder.
+        device: what is trained on.
+        devices: how many processes, each on a device of its own, train one cell together; on the
+            CPU they share its cores.
+    """
 
     data: Path
     out: Path
     device: torch.device
+    devices: int = 1
 
 
 class Shelf:

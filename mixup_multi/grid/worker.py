@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
@@ -16,6 +12,7 @@ import torch
 
 from mixup_multi.errors import MixupMultiError
 from mixup_multi.grid.attempt import Attempt, Outcome
+from mixup_multi.grid.processes import follow_parent
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.teams import Team
 from mixup_multi.grid.watcher import logged_to
@@ -87,8 +84,7 @@ def serve(
     cohorts: bool,
 ) -> None:
     """Attempt the teams that come through `connection` until a None comes, or the driver ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to answer
-    threading.Thread(target=_end_with_driver, daemon=True).start()
+    follow_parent()
     torch.set_num_threads(threads)
     if site.device.type == "cuda":
         torch.cuda.set_device(site.device)
@@ -97,11 +93,3 @@ def serve(
         while (team := connection.recv()) is not None:
             if not attempt_and_tell(team, shelf, telling, retry=retry, cohorts=cohorts):
                 return
-
-
-def _end_with_driver() -> None:
-    """End at once when the driver is gone, however it went: nobody would know of this process."""
-    driver = parent_process()
-    if driver is not None:
-        driver.join()
-        os._exit(1)

@@ -9,15 +9,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
 import torch
 
 from mixup_multi.grid.docket import POLL_SECONDS, Docket, Post
+from mixup_multi.grid.processes import deaf_to_ctrl_c
 from mixup_multi.grid.shelf import Site
 from mixup_multi.grid.teams import Team
 from mixup_multi.grid.worker import Message, serve
@@ -35,9 +33,9 @@ class Worker(Post):
             target=serve,
             args=(theirs, site, threads),
             kwargs={"retry": retry, "cohorts": cohorts},
-            daemon=True,
+            daemon=site.devices == 1,  # a daemon may not start processes that help it
         )
-        with _deaf_to_ctrl_c():
+        with deaf_to_ctrl_c():
             self.process.start()
         theirs.close()  # so that the pipe ends with the process
 
@@ -82,7 +80,7 @@ class Driver:
         """
         whole, waiting = self.docket.site, self.docket.waiting
         self.docket.divide(jobs)
-        threads = max(1, min(torch.get_num_threads(), _cores() // jobs))
+        threads = max(1, min(torch.get_num_threads(), _cores() // (jobs * whole.devices)))
         try:
             while self.docket.unsettled(self.crew.values()):
                 for number in range(jobs):
@@ -123,16 +121,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Start processes that do not hear Ctrl-C, from their first moment on."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -79,7 +79,7 @@ class Cell:
                 for kind, choice in self.choices().items()
             },
             "erm_epochs": self.erm_epochs,
-            "train": self.train.model_dump(mode="json", exclude={"checkpoint_seconds"}),
+            "train": self.train.identity(),
             "seed": self.seed,
             "fold": self.fold,
             "folds": self.folds,

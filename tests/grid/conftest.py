@@ -30,6 +30,7 @@ SMALL: dict[str, Any] = {
 STRANGE = """
 import os, signal
 from dataclasses import replace
+from multiprocessing import current_process
 
 from mixup_multi.engine.source import Dataset
 from mixup_multi_adapters.tabular import TabularAdapter
@@ -50,6 +51,11 @@ def failing(data):
 def hungry(data):
     raise MemoryError("no room")
 
+def aloof(data):
+    if current_process().name == "rank 1":
+        raise ValueError("not with the others")
+    return net(data)
+
 def deadly(data):
     if os.getpid() != {driver}:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -57,7 +63,8 @@ def deadly(data):
 
 class Adapter:
     datasets = {"iris": Dataset("strange iris", load)}
-    models = {"net": net, "failing": failing, "hungry": hungry, "deadly": deadly}
+    models = {"net": net, "failing": failing, "hungry": hungry, "deadly": deadly,
+              "aloof": aloof}
 """
 
 
