@@ -100,22 +100,33 @@ def test_a_tracker_holds_what_the_folders_hold(
     assert held(tracker, grid.site.out) == of_folders(grid.site.out, tracker)
 
 
+@pytest.mark.parametrize(
+    ("cohorts", "told", "again"),
+    [(False, 7, 4), (True, 5, 8)],  # in the third epoch of the second cell, or of both
+    ids=["alone", "together"],
+)
 def test_a_cell_that_goes_on_repeats_no_step(
-    make_grid: Callable[..., Any], remember: Callable[..., Any], tracker: str, tmp_path: Path
+    make_grid: Callable[..., Any],
+    remember: Callable[..., Any],
+    tracker: str,
+    tmp_path: Path,
+    cohorts: bool,
+    told: int,
+    again: int,
 ) -> None:
     train = {"epochs": 4, "checkpoint_seconds": 60.0}
     grid = make_grid(tmp_path / "out", train=train, trials=1)
     memory = remember()
 
     def interrupt(cell: Any) -> None:
-        if memory.epochs == 7:  # the third of the second cell, of which there is no checkpoint
+        if memory.epochs == told:  # there is no checkpoint yet
             raise KeyboardInterrupt
 
     memory.on_epoch = interrupt
     with pytest.raises(KeyboardInterrupt):
-        run(grid, memory, tracker)
-    memory = run(grid, remember(), tracker)
-    assert memory.epochs == 4  # the second cell has been trained from its start
+        run(grid, memory, tracker, cohorts=cohorts)
+    memory = run(grid, remember(), tracker, cohorts=cohorts)
+    assert memory.epochs == again  # trained from the start
     assert memory.said == []
     found, expected = held(tracker, grid.site.out), of_folders(grid.site.out, tracker)
     for name, series in expected.items():
