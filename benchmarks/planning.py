@@ -37,7 +37,7 @@ from mixup_multi.grid.sealed_json import write_json
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.state import counted, states_of
 from mixup_multi.grid.store import CellFolder
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 
 RECIPE = """\
 title: many cells

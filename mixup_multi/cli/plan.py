@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mixup_multi.errors import SettingError, did_you_mean
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 from mixup_multi.recipe.load import load_recipe
 from mixup_multi.recipe.schema import Recipe
 from mixup_multi.recipe.search import Unit, expanded

@@ -22,7 +22,7 @@ from mixup_multi.grid.search import Decision, Ran, choose
 from mixup_multi.grid.shelf import Site
 from mixup_multi.grid.trackers import tracked
 from mixup_multi.grid.watcher import Watcher
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mixup_multi.grid.search import Decision, Ran, decide, points_so_far
 from mixup_multi.grid.state import CellState
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 from mixup_multi.recipe.schema import Axis, Range
 from mixup_multi.recipe.search import Unit
 from mixup_multi.recipe.searched import Searched

@@ -19,7 +19,7 @@ from mixup_multi.errors import MissingDataError, MixupMultiError
 from mixup_multi.grid.checks import check_validation
 from mixup_multi.grid.selection import described
 from mixup_multi.grid.shelf import Shelf, Site, build_model
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 
 
 def show_recipes(names: Sequence[str], assignments: Sequence[str], data: Path) -> None:

@@ -23,7 +23,7 @@ from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.store import CellFolder
 from mixup_multi.grid.teams import Team
 from mixup_multi.grid.watcher import Listener
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 
 log = logging.getLogger("mixup_multi")
 

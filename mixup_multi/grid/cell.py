@@ -21,7 +21,7 @@ from mixup_multi.grid.shelf import Site, build_model, build_objective
 from mixup_multi.grid.store import CellFolder
 from mixup_multi.grid.watcher import Listener
 from mixup_multi.objectives.losses import loss_named
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from mixup_multi.engine.stepping import check_compiled, require_compiler
 from mixup_multi.errors import DeviceError, MissingDataError, MixupMultiError, SettingError
 from mixup_multi.grid.cell import task_of
 from mixup_multi.grid.shelf import Shelf, Site, build_model
-from mixup_multi.recipe.expand import Cell, Choice
+from mixup_multi.recipe.cell import Cell, Choice
 
 
 @dataclass

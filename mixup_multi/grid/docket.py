@@ -20,7 +20,7 @@ from mixup_multi.grid.store import CellFolder
 from mixup_multi.grid.teams import Team, divided
 from mixup_multi.grid.watcher import Watcher
 from mixup_multi.grid.worker import Message
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 
 DEATHS = 3
 POLL_SECONDS = 0.5

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from mixup_multi.grid.index import Records, cell_names
 from mixup_multi.grid.state import CellState
 from mixup_multi.grid.store import CellFolder
-from mixup_multi.recipe.expand import Cell, Choice
+from mixup_multi.recipe.cell import Cell, Choice
 
 Kind = tuple[str, str, str, str]
 Basis = Literal["same method", "same model", "unknown"]

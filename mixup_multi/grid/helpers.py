@@ -25,7 +25,7 @@ from mixup_multi.grid.cell import job_of
 from mixup_multi.grid.processes import follow_parent
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.store import CellFolder
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 
 GRACE_SECONDS = 10.0
 """How long rank 0 may take to notice that a helper has failed, and a helper to end."""

@@ -21,7 +21,7 @@ from mixup_multi.grid.store import check_writable
 from mixup_multi.grid.teams import Team, teams_of
 from mixup_multi.grid.watcher import Watcher, logged_to
 from mixup_multi.grid.workers import Driver
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 
 POLL_SECONDS = 0.5
 
@@ -94,13 +94,12 @@ def run_cells(
                 tally.settle(state.cell, _earlier(state))
         todo = [cell for cell in todo if cell.key not in checked.missing]
         teams = teams_of(todo, checked.loners if cohorts else {cell.key for cell in todo})
+        docket = Docket(teams, site, watcher, tally.settle)
         if here:
             run_here(teams, Attempt(site, shelf, watcher, tally.settle, retry, cohorts))
         elif ray is not None:
-            docket = Docket(teams, site, watcher, tally.settle)
             RayDriver(docket, ray).run(retry=retry, cohorts=cohorts)
         else:
-            docket = Docket(teams, site, watcher, tally.settle)
             Driver(docket).run(jobs, retry=retry, cohorts=cohorts)
         forget_complete(site.out)
     return tally.failed

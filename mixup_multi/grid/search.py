@@ -19,7 +19,7 @@ from mixup_multi.grid.locks import held
 from mixup_multi.grid.selection import Done, Selected, select
 from mixup_multi.grid.store import CellFolder
 from mixup_multi.grid.study import FILE, Study, known_points
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 from mixup_multi.recipe.schema import Range
 from mixup_multi.recipe.search import Unit
 from mixup_multi.recipe.searched import Point

@@ -13,7 +13,7 @@ from torch import nn
 from mixup_multi import door
 from mixup_multi.engine.source import Data
 from mixup_multi.objectives.objective import Objective
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from mixup_multi.grid.checks import DataKeys
 from mixup_multi.grid.index import Records, cell_names
 from mixup_multi.grid.locks import Owner, running
 from mixup_multi.grid.store import CellFolder
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 
 State = Literal["done", "running", "failed", "stale", "to do"]
 STATES: tuple[State, ...] = ("done", "running", "failed", "stale", "to do")

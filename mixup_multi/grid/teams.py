@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from mixup_multi.engine.cohort_groups import MOST
 from mixup_multi.engine.cohort_likeness import FREE
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 
 Team = tuple[Cell, ...]
 

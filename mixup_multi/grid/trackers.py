@@ -17,7 +17,7 @@ from mixup_multi.errors import MixupMultiError, SettingError
 from mixup_multi.grid.state import flat
 from mixup_multi.grid.store import CellFolder
 from mixup_multi.grid.watcher import Watcher
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 
 SECONDS = 1.0  # between two looks at the folder of a cell that is being trained
 TRACKERS = ("mlflow", "tensorboard")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 
 
 class Listener(Protocol):

@@ -16,7 +16,7 @@ from mixup_multi.grid.processes import follow_parent
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.teams import Team
 from mixup_multi.grid.watcher import logged_to
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 
 
 @dataclass(frozen=True)

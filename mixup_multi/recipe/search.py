@@ -15,15 +15,8 @@ from pydantic import ValidationError
 from mixup_multi import door
 from mixup_multi.engine.settings import Train
 from mixup_multi.errors import SettingError, did_you_mean
-from mixup_multi.recipe.expand import (
-    Cell,
-    Choice,
-    Locate,
-    cells_of,
-    cells_of_part,
-    distinct,
-    same_label,
-)
+from mixup_multi.recipe.cell import Cell, Choice
+from mixup_multi.recipe.expand import Locate, cells_of, cells_of_part, distinct, same_label
 from mixup_multi.recipe.explain import Place
 from mixup_multi.recipe.schema import Axis, Matrix, Range, Recipe, Search
 from mixup_multi.recipe.search_check import check_search

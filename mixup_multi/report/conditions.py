@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mixup_multi.report.collect import FinishedCell, column_settings, row_settings
+from mixup_multi.report.apart import column_settings, row_settings
+from mixup_multi.report.cells import FinishedCell
 from mixup_multi.report.group import Group, Row
 from mixup_multi.report.sheet import Entry, Sheet, count, spread, words
 from mixup_multi.report.statistics import deviation

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mixup_multi.report.collect import FinishedCell
+from mixup_multi.report.cells import FinishedCell
 from mixup_multi.report.group import Group, Row
 from mixup_multi.report.statistics import deviation
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mixup_multi.errors import OutputError
-from mixup_multi.report.collect import FinishedCell
+from mixup_multi.report.cells import FinishedCell
 from mixup_multi.report.measure import Measured, measure
 from mixup_multi.report.paper import Published, published, published_labels
 from mixup_multi.report.statistics import deviation

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mixup_multi.report.collect import Collected, FinishedCell
+from mixup_multi.report.cells import FinishedCell
+from mixup_multi.report.collect import Collected
 from mixup_multi.report.group import Group, Row
 from mixup_multi.report.paper import published_entries, tables
 from mixup_multi.report.recipes import by_place, never_begun, not_begun_at_all, unasked

@@ -15,7 +15,8 @@ import torch
 
 from mixup_multi.grid.run import run_cells
 from mixup_multi.grid.shelf import Site
-from mixup_multi.recipe.expand import Cell, cells_of
+from mixup_multi.recipe.cell import Cell
+from mixup_multi.recipe.expand import cells_of
 from mixup_multi.recipe.schema import Recipe
 
 SMALL: dict[str, Any] = {

@@ -24,7 +24,7 @@ from mixup_multi.grid.run import run_cells
 from mixup_multi.grid.search import Decision, Ran, choose
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.state import states_of
-from mixup_multi.recipe.expand import Cell
+from mixup_multi.recipe.cell import Cell
 from mixup_multi.recipe.schema import Recipe
 from mixup_multi.recipe.search import Unit, expanded
 from mixup_multi.report.build import build_report
