@@ -1,4 +1,4 @@
-"""A cohort of tabular cells against the same cells one by one, in one process and one run.
+"""A cohort of tabular cells against the same cells one by one, in one process and in two.
 
     python benchmarks/cohort.py
     python benchmarks/cohort.py --batch 16 --width 16 --threads 1
@@ -11,6 +11,7 @@ from freshly initialised weights to trained states. Nothing is evaluated on the 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 from collections.abc import Sequence
 
 import torch
@@ -92,6 +93,12 @@ def together(jobs: Sequence[loop.Job]) -> None:
     _wait(jobs)
 
 
+def train_share(options: argparse.Namespace, share: int) -> None:
+    """Train every second job alone, with one thread: what one of two processes does."""
+    torch.set_num_threads(1)
+    one_by_one(jobs_of(options)[share::2])
+
+
 def _wait(jobs: Sequence[loop.Job]) -> None:
     if jobs[0].device.type == "cuda":
         torch.cuda.synchronize()
@@ -102,18 +109,24 @@ def main() -> None:
     options = read_arguments()
     torch.set_num_threads(options.threads)
     jobs = jobs_of(options)
-    seconds = race(
-        {"cohort": lambda: together(jobs), "alone": lambda: one_by_one(jobs)},
-        options.rounds,
-        warm_up=1,
-    )
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        shares = [(options, share) for share in range(2)]
+        ways = {
+            "cohort": lambda: together(jobs),
+            "alone": lambda: one_by_one(jobs),
+            "two processes": lambda: pool.starmap(train_share, shares, chunksize=1),
+        }
+        seconds = race(ways, options.rounds, warm_up=1)
     print(machine())
     case = f"{len(jobs)} cells, {options.width} columns, batches of {options.batch}"
-    floor = 4.0 if len(jobs) == 15 and options.device == "cpu" else None
-    row = Row(case, seconds["cohort"], seconds["alone"], at_least=floor)
-    print_rows(f"a cohort against one by one, {options.epochs} epochs", [row])
-    if floor is None:
-        print("ratio is cohort / alone")
+    floors = (4.0, 2.0) if len(jobs) == 15 and options.device == "cpu" else (None, None)
+    rows = [
+        Row(f"{case}; {way}", seconds["cohort"], seconds[way], at_least=floor)
+        for way, floor in zip(("alone", "two processes"), floors, strict=True)
+    ]
+    print_rows(f"a cohort against one by one, {options.epochs} epochs", rows)
+    if floors[0] is None:
+        print("ratios are cohort / the other way")
 
 
 if __name__ == "__main__":
