@@ -25,10 +25,11 @@ def cost_sheet(group: Group) -> Sheet:
         title="Time and memory",
         caption="Seconds of training a cell (mean ± sample standard deviation, with evaluations"
         " inside), seconds an epoch, parameters of the model, and the highest peak of memory of"
-        " these cells. Times on a shared machine tell little of each other.",
+        " these cells. Cells that trained together, as one stacked model, have equal shares of its"
+        " time. Times on a shared machine tell little of each other.",
         headings=(
             *("Data set", "Model", "Method", "n", "Seconds a cell", "Seconds an epoch"),
-            *("Parameters", "Peak memory MiB", "Device"),
+            *("Together", "Parameters", "Peak memory MiB", "Device"),
         ),
         rows=tuple(_cost_row(row, method, cells) for row, method, cells in group.places()),
         notes=(
@@ -49,6 +50,7 @@ def _cost_row(row: tuple[str, str], method: str, cells: list[FinishedCell]) -> t
         count(len(cells)),
         Entry(spread(float(np.mean(seconds)), deviation(seconds)), float(np.mean(seconds))),
         Entry(f"{np.mean(epochs):.3f}", float(np.mean(epochs))),
+        count(max(int(cell.environment.get("trained_together", 1)) for cell in cells)),
         count(cells[0].result.get("parameters")),
         _memory(cells),
         Entry(", ".join(devices)),
