@@ -156,7 +156,7 @@ def test_memory_is_told_with_what_was_counted(new_folder: Callable[[str], Any]) 
     folder.add(folder.record("Iris", "Mixup", 0), folder.result(10.0, **nothing))
     cost = build_report(folder.path, paper=False, pictures=False).sections[0].sheet("cost")
     assert cost is not None
-    assert [row[7].text for row in cost.rows] == ["5", "not recorded"]
+    assert [row[8].text for row in cost.rows] == ["5", "not recorded"]
     assert "memory, since the cell began" in cost.notes[0]
 
 
