@@ -1,0 +1,141 @@
+"""Cells that train together: the same results, whatever becomes of their company."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from mixup_multi.grid import cell as cell_module
+from mixup_multi.grid.attempt import Attempt, Outcome
+from mixup_multi.grid.locks import locked
+from mixup_multi.grid.shelf import Shelf
+from mixup_multi.grid.teams import divided, teams_of
+
+
+def together(grid: Any) -> list[int]:
+    """Return how many shared the training of each cell."""
+    folders = [grid.folder(number) for number in range(len(grid.cells))]
+    return [json.loads((f / "environment.json").read_text())["trained_together"] for f in folders]
+
+
+def near(grid: Any, other: Any) -> bool:
+    """Return whether the cells' logits are equal up to rounding."""
+    first, second = grid.logits(), other.logits()
+    return first.keys() == second.keys() and all(
+        torch.allclose(first[name], second[name], rtol=1e-3, atol=1e-4) for name in first
+    )
+
+
+def left_behind(grid: Any) -> list[Any]:
+    return list((grid.site.out / "cohorts").glob("*"))
+
+
+@pytest.fixture
+def alone(make_grid: Callable[..., Any], tmp_path: Any) -> Any:
+    made = make_grid(tmp_path / "alone")
+    made.run(cohorts=False)
+    return made
+
+
+def test_a_cohort_gives_the_results_of_its_cells_alone(grid: Any, alone: Any) -> None:
+    memory = grid.run()
+    assert together(grid) == [4, 4, 4, 4]
+    assert together(alone) == [1, 1, 1, 1]
+    assert near(grid, alone)
+    assert (len(memory.started), len(memory.ended), memory.epochs) == (4, 4, 12)
+    assert left_behind(grid) == []
+    for number in range(4):
+        saved = torch.load(grid.folder(number) / "checkpoint.pt", weights_only=True)
+        assert saved["epoch"] == 3
+
+
+def test_where_a_cohort_fails_as_a_whole_its_cells_go_on_one_by_one(
+    grid: Any, alone: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("no room for all of them")
+
+    monkeypatch.setattr(cell_module, "train_cohort", broken)
+    memory = grid.run()
+    assert any("go on one by one" in said and "no room" in said for said in memory.said)
+    assert not memory.failed
+    assert grid.same_bits(alone)
+    assert left_behind(grid) == []
+
+
+def test_members_of_an_interrupted_cohort_can_go_on_alone(
+    make_grid: Callable[..., Any], remember: Callable[..., Any], tmp_path: Any
+) -> None:
+    grid, whole = (make_grid(tmp_path / name, train={"epochs": 6}) for name in ("out", "whole"))
+    whole.run()
+    memory = remember()
+
+    def stop(cell: Any) -> None:
+        if memory.epochs == 13:
+            raise KeyboardInterrupt
+
+    memory.on_epoch = stop
+    with pytest.raises(KeyboardInterrupt):
+        grid.run(memory)
+    assert left_behind(grid)
+    rest = grid.run(cohorts=False)
+    assert rest.epochs == 4 * 6 - 16  # the cohort's fourth epoch had been saved
+    assert near(grid, whole)
+    assert together(grid) == [4, 4, 4, 4]  # as its first four epochs were
+    assert left_behind(grid) == []
+
+
+def test_a_member_that_fails_leaves_the_others(
+    grid: Any, alone: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured, bad = cell_module.measure, grid.cells[2]
+
+    def measure(job: Any, state: Any, folder: Any) -> Any:
+        if folder.path.name == bad.folder:
+            raise ValueError("this one cannot be measured")
+        return measured(job, state, folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cell_module, "measure", measure)
+        memory = grid.run()
+    assert list(memory.failed.values()) == ["this one cannot be measured"]
+    assert len(memory.ended) == 3
+    again = grid.run(retry=True)
+    assert again.epochs == 0  # it was trained; its checkpoint is its own now
+    assert near(grid, alone)
+
+
+def test_a_cell_that_another_run_holds_is_left_to_it(grid: Any) -> None:
+    settled: dict[str, Outcome] = {}
+
+    def settle(cell: Any, outcome: Outcome) -> None:
+        settled[cell.key] = outcome
+
+    attempt = Attempt(grid.site, Shelf(grid.site), _Deaf(), settle)
+    with locked(grid.site.out, grid.cells[1].folder) as mine:
+        assert mine
+        attempt.run(tuple(grid.cells))
+    kinds = [settled[cell.key].kind for cell in grid.cells]
+    assert kinds == ["done", "busy", "done", "done"]
+
+
+class _Deaf:
+    def cell_starts(self, cell: Any) -> None: ...
+    def epoch_ends(self, cell: Any, record: dict[str, float]) -> None: ...
+    def says(self, message: str) -> None: ...
+
+
+def test_teams_are_cells_alike_but_for_seed_and_method(
+    make_grid: Callable[..., Any], tmp_path: Any
+) -> None:
+    grid = make_grid(tmp_path, datasets=["sklearn_iris", "sklearn_wine"])
+    iris, wine = grid.cells[:4], grid.cells[4:]
+    assert teams_of(grid.cells, set()) == [tuple(iris), tuple(wine)]
+    loner = iris[1].key
+    assert [len(team) for team in teams_of(grid.cells, {loner})] == [3, 1, 4]
+    assert [len(team) for team in divided(teams_of(grid.cells, set()), 3)] == [2, 2, 4]
+    assert [len(team) for team in divided([tuple(iris[:1])], 3)] == [1]
