@@ -71,7 +71,8 @@ class Attempt:
     def run(self, team: Team) -> None:
         """Run those cells of a team that are not done, have not failed and are not run elsewhere.
 
-        An exception is a cell's own failure and is recorded in its folder.
+        An exception is a cell's own failure and is recorded in its folder; one of a cohort lets
+        its members go on one by one.
 
         Raises:
             WriteError: nothing can be written, so that no cell can go on.
@@ -85,6 +86,7 @@ class Attempt:
                     self.settle(cell, Outcome("busy"))
             for tasks in self._portions(mine):
                 self._run(tasks)
+                tasks.clear()  # so that the data of the next has room
 
     def _portions(self, cells: Sequence[Cell]) -> Iterator[list[Task]]:
         """Yield what is to be trained, as much at once as half of the free memory has room for."""
@@ -96,6 +98,7 @@ class Attempt:
             if tasks and cohort_groups.free_bytes(self.site.device) < room:
                 yield tasks
                 tasks = []
+                room = cohort_groups.free_bytes(self.site.device) // 2
         yield tasks
 
     def _look(self, cell: Cell) -> Task | None:
@@ -119,6 +122,9 @@ class Attempt:
         waiting = {task.cell.folder: task for task in tasks if not _has_begun(task)}
         self._each(task for task in tasks if _has_begun(task))
         for cohort in begun(self.site.out):
+            if _is_of_other_data(cohort, waiting):
+                cohort.retire()
+                continue
             members = {name: waiting.pop(name) for name in cohort.members if name in waiting}
             if members and self.cohorts and not cohort.others(members):
                 self._together(members, cohort)
@@ -129,11 +135,12 @@ class Attempt:
                 self._each(group)
             else:
                 members = {task.cell.folder: task for task in group}
-                self._together(members, begin(self.site.out, list(members)))
+                keys = {name: task.job.data.key for name, task in members.items()}
+                self._together(members, begin(self.site.out, keys))
 
     def _part(self, members: Mapping[str, Task], cohort: Begun) -> None:
         """Let members of a cohort go on one by one."""
-        cohort.part({name: task.job for name, task in members.items()})
+        cohort.part({name: task.folder.checkpoint for name, task in members.items()})
         self._each(members.values())
 
     def _each(self, tasks: Iterable[Task]) -> None:
@@ -160,6 +167,8 @@ class Attempt:
         except Exception as error:
             said = f"{len(waiting)} cells that trained together go on one by one"
             log.warning("%s: %s", said, _explained(error))
+            error.__traceback__ = None  # it holds the stack
+            _free_memory(self.site.device)
         self._part(waiting, cohort)
 
     @contextmanager
@@ -184,9 +193,16 @@ def _grouped(tasks: Sequence[Task], *, cohorts: bool) -> list[list[Task]]:
         return [[task] for task in tasks]
     try:
         groups = cohort_groups.cohorts([task.job for task in tasks])
-    except Exception:
+    except Exception as error:
+        log.warning("%d cells train one by one: %s", len(tasks), _explained(error))
         return [[task] for task in tasks]
     return [[tasks[place] for place in group] for group in groups]
+
+
+def _is_of_other_data(cohort: Begun, tasks: Mapping[str, Task]) -> bool:
+    """Whether the data of a member has changed since the cohort began."""
+    keys = cohort.members
+    return any(name in tasks and tasks[name].job.data.key != keys[name] for name in keys)
 
 
 def _has_begun(task: Task) -> bool:

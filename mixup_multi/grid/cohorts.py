@@ -1,25 +1,29 @@
 """Cohorts that have begun, kept in OUT/cohorts so that they go on in the same company.
 
-ID.json   the names of the members' folders, in their order
-ID.pt     the cohort's checkpoint
+ID.json   the names of the members' folders, in their order, and the keys of their data
+ID.pt     the cohort's checkpoint, once there is one
 
-Both are there from the first step until the end of a run that finds each member done, failed or
-with a checkpoint of its own.
+They are there until the end of a run that finds each member done, failed or with a checkpoint of
+its own.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from mixup_multi.engine.cache import not_written
-from mixup_multi.engine.cohort import start_cohort
-from mixup_multi.engine.loop import Job
 from mixup_multi.engine.sealed import DamagedError, set_aside
-from mixup_multi.engine.state import previous
+from mixup_multi.engine.state import load_checkpoint, previous, save_checkpoint
+from mixup_multi.grid.locks import running
 from mixup_multi.grid.sealed_json import read_json, write_json
+from mixup_multi.grid.store import CHECKPOINT
 
 
 @dataclass(frozen=True)
@@ -28,54 +32,64 @@ class Begun:
 
     Attributes:
         path: its record.
-        members: the names of the members' folders.
+        members: the key of each member's data, by the name of its folder.
     """
 
     path: Path
-    members: tuple[str, ...]
+    members: Mapping[str, str]
 
     @property
     def checkpoint(self) -> Path:
         """Return the path of its checkpoint, which need not exist."""
         return self.path.with_suffix(".pt")
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return the paths of all that is kept of it."""
+        return self.path, self.checkpoint, previous(self.checkpoint)
+
     def others(self, at_hand: Collection[str] = ()) -> list[str]:
         """Return the members beside those at hand that only this cohort knows how to go on."""
         cells = self.path.parent.parent / "cells"
-        known = ("result.json", "failure.json", "checkpoint.pt", "checkpoint.previous.pt")
         names = [name for name in self.members if name not in at_hand]
-        return [name for name in names if not any((cells / name / k).exists() for k in known)]
+        return [name for name in names if not _is_settled(cells / name)]
 
-    def part(self, jobs: Mapping[str, Job]) -> None:
-        """Give each of `jobs` (by the member's name) a checkpoint of its own, to go on alone."""
-        for name, state in start_cohort(jobs, self.checkpoint).items() if jobs else ():
-            checkpoint = jobs[name].checkpoint
-            if checkpoint is not None and state.epoch:
-                state.save(checkpoint)
+    def part(self, checkpoints: Mapping[str, Path]) -> None:
+        """Give members (by name) checkpoints of their own, from which they go on alone."""
+        saved = load_checkpoint(self.checkpoint, torch.device("cpu")) or {}
+        for name, path in checkpoints.items():
+            if name in saved:
+                save_checkpoint(saved[name], path)
+
+    def retire(self) -> None:
+        """Keep it in OUT/stale: the data of a member has changed since."""
+        home = self.path.parent.parent / "stale"
+        home.mkdir(exist_ok=True)
+        for path in self.files:
+            if path.exists():
+                path.replace(home / path.name)
 
 
-def forget_complete(out: Path) -> None:
-    """Forget the cohorts that nobody needs to go on with, at the end of a run."""
-    for cohort in begun(out):
-        if not cohort.others():
-            for path in (cohort.path, cohort.checkpoint, previous(cohort.checkpoint)):
-                path.unlink(missing_ok=True)
+def _is_settled(folder: Path) -> bool:
+    own = folder / CHECKPOINT
+    paths = (folder / "result.json", folder / "failure.json", own, previous(own))
+    return any(path.exists() for path in paths)
 
 
-def begin(out: Path, members: Sequence[str]) -> Begun:
-    """Record that cells begin to train together.
+def begin(out: Path, members: Mapping[str, str]) -> Begun:
+    """Record that cells begin to train together; `members` as in `Begun`.
 
     Raises:
         WriteError: it cannot be written.
     """
-    name = hashlib.sha256("\n".join(members).encode()).hexdigest()[:12]
-    path = out / "cohorts" / f"{name}.json"
+    digest = hashlib.sha256(json.dumps(list(members.items())).encode()).hexdigest()
+    path = out / "cohorts" / f"{digest[:12]}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise not_written(path, error) from error
-    write_json(path, {"members": list(members)})
-    return Begun(path, tuple(members))
+    write_json(path, {"members": dict(members)})
+    return Begun(path, members)
 
 
 def begun(out: Path) -> list[Begun]:
@@ -85,8 +99,20 @@ def begun(out: Path) -> list[Begun]:
         try:
             record = read_json(path)
         except DamagedError:
-            set_aside(path)
+            with suppress(FileNotFoundError):  # another run has done it
+                set_aside(path)
         else:
             if record is not None:
-                found.append(Begun(path, tuple(record["members"])))
+                found.append(Begun(path, record["members"]))
     return found
+
+
+def forget_complete(out: Path) -> None:
+    """Forget the cohorts that nobody needs to go on with, at the end of a run."""
+    for cohort in begun(out):
+        if not cohort.others():
+            for path in cohort.files:
+                path.unlink(missing_ok=True)
+    if not running(out):
+        for leftover in (out / "cohorts").glob(".*.tmp"):
+            leftover.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from mixup_multi.grid.attempt import Outcome, Settle
 from mixup_multi.grid.locks import locked
 from mixup_multi.grid.shelf import Site
 from mixup_multi.grid.store import CellFolder
-from mixup_multi.grid.teams import Team, divided
+from mixup_multi.grid.teams import Plan, Team
 from mixup_multi.grid.watcher import Watcher
 from mixup_multi.grid.worker import Message
 from mixup_multi.recipe.cell import Cell
@@ -55,8 +55,9 @@ class Docket:
         elsewhere: cells that another run holds, to be looked at again.
     """
 
-    def __init__(self, teams: Sequence[Team], site: Site, watcher: Watcher, settle: Settle) -> None:
-        self.waiting = deque(teams)
+    def __init__(self, plan: Plan, site: Site, watcher: Watcher, settle: Settle) -> None:
+        self.plan = plan
+        self.waiting = deque(plan.teams())
         self.elsewhere: list[Team] = []
         self.site = site
         self.watcher = watcher
@@ -66,10 +67,8 @@ class Docket:
         self.next_look = 0.0
 
     def divide(self, processes: int) -> None:
-        """Make work for so many processes, where there are cells enough."""
-        teams = divided(self.waiting, processes)
-        self.waiting.clear()
-        self.waiting.extend(teams)
+        """Make work for so many processes, where there are cells enough; nothing has begun yet."""
+        self.waiting = deque(self.plan.teams(processes))
 
     def unsettled(self, posts: Iterable[Post]) -> bool:
         """Return whether cells are left, having put those to look at again among the waiting."""

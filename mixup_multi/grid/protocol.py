@@ -44,23 +44,27 @@ def tell(out: Path, cells: Iterable[Cell]) -> None:
     if not (out / FILE).exists() and all(_entry(cell) is None for cell in cells):
         return
     with held(out, FILE):
+        known: dict[str, Entry] = {}
+        lost = False  # what is there for its own sake cannot be told any more
         try:
             known = read_protocol(out)
         except DamagedError:
             set_aside(out / FILE)
-            known = {}
-        changed = _merged(out, known, cells)
+            lost = True
+        changed = _merged(out, known, cells, lost=lost)
         if changed != known:
             write_json(out / FILE, {"cells": changed})
 
 
-def _merged(out: Path, known: dict[str, Entry], cells: list[Cell]) -> dict[str, Entry]:
+def _merged(
+    out: Path, known: dict[str, Entry], cells: list[Cell], *, lost: bool
+) -> dict[str, Entry]:
     changed = dict(known)
     for cell in cells:
         entry = _entry(cell)
         if entry is None:
             changed.pop(cell.folder, None)
-        elif "tried" not in entry or not _reported(out, known, cell):
+        elif "tried" not in entry or lost or not _reported(out, known, cell):
             changed[cell.folder] = entry
     return changed
 

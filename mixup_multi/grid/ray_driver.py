@@ -130,7 +130,7 @@ class RayDriver:
                 self.numbers[submit(number, team)] = number
             ended, _ = ray.wait(list(self.numbers), timeout=POLL_SECONDS)
             for number, message in queue.get_nowait_batch(queue.qsize()):
-                docket.take_in(self.posts[number], message)
+                docket.take_in(self.posts.get(number, Post()), message)
             for reference in ended:
                 self._end(ray, reference)
 

@@ -12,13 +12,13 @@ import torch
 from mixup_multi.grid import index, protocol
 from mixup_multi.grid.attempt import Attempt, Outcome, Settle
 from mixup_multi.grid.checks import DataKeys, check_cells, check_place
-from mixup_multi.grid.cohorts import forget_complete
+from mixup_multi.grid.cohorts import begun, forget_complete
 from mixup_multi.grid.docket import Docket
 from mixup_multi.grid.ray_driver import RayDriver, RayOptions
 from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.state import CellState, states_of
 from mixup_multi.grid.store import check_writable
-from mixup_multi.grid.teams import Team, teams_of
+from mixup_multi.grid.teams import Plan, Team
 from mixup_multi.grid.watcher import Watcher, logged_to
 from mixup_multi.grid.workers import Driver
 from mixup_multi.recipe.cell import Cell
@@ -92,11 +92,12 @@ def run_cells(
         for state in states:
             if not _to_run(state, retry=retry):
                 tally.settle(state.cell, _earlier(state))
-        todo = [cell for cell in todo if cell.key not in checked.missing]
-        teams = teams_of(todo, checked.loners if cohorts else {cell.key for cell in todo})
-        docket = Docket(teams, site, watcher, tally.settle)
+        wanted = {cell.key for cell in todo if cell.key not in checked.missing}
+        loners = checked.loners if cohorts else wanted
+        plan = Plan(cells, wanted, loners, [cohort.members for cohort in begun(site.out)])
+        docket = Docket(plan, site, watcher, tally.settle)
         if here:
-            run_here(teams, Attempt(site, shelf, watcher, tally.settle, retry, cohorts))
+            run_here(plan.teams(), Attempt(site, shelf, watcher, tally.settle, retry, cohorts))
         elif ray is not None:
             RayDriver(docket, ray).run(retry=retry, cohorts=cohorts)
         else:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from mixup_multi.engine.state import previous
 from mixup_multi.errors import WriteError
 from mixup_multi.grid.sealed_json import read_json, write_json
 from mixup_multi.recipe.cell import Cell
+
+CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class CellFolder:
     @property
     def checkpoint(self) -> Path:
         """Return the checkpoint's path."""
-        return self.path / "checkpoint.pt"
+        return self.path / CHECKPOINT
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write `name`.json; only a result and a failure are worth waiting for the disk."""
@@ -81,10 +84,16 @@ class CellFolder:
         whole = (
             result is not None
             and self.read_whole("cell") is not None
-            and self.epochs() == result["epochs"]
+            and self.read_whole("environment") is not None
+            and self._has_epochs(result["epochs"])
             and is_whole(self.path / "outputs.pt")
         )
         return result if whole else None
+
+    def _has_epochs(self, number: int) -> bool:
+        """Return whether metrics.jsonl tells of the epochs 1 to `number`."""
+        records, whole = self.history()
+        return whole and [r.get("epoch") for r in records] == list(range(1, number + 1))
 
     def epochs(self) -> int:
         """Return how many epochs metrics.jsonl tells of."""
@@ -174,6 +183,10 @@ class CellFolder:
                 self.read_json(name)
             except DamagedError:
                 set_aside(self.path / f"{name}.json")
+        result = self.read_json("result")
+        if result is not None and not self._has_epochs(result["epochs"]):
+            with suppress(FileNotFoundError):  # else its last line was being written
+                set_aside(self.path / "metrics.jsonl")
         for path in (self.path / "outputs.pt", self.checkpoint, previous(self.checkpoint)):
             if path.exists() and not is_whole(path):
                 set_aside(path)

@@ -7,6 +7,7 @@ train together is decided by `engine.cohort_groups` when they are at hand.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from mixup_multi.engine.cohort_groups import MOST
 from mixup_multi.engine.cohort_likeness import FREE
@@ -15,17 +16,44 @@ from mixup_multi.recipe.cell import Cell
 Team = tuple[Cell, ...]
 
 
-def teams_of(cells: Sequence[Cell], loners: Collection[str]) -> list[Team]:
-    """Divide cells into teams, in order of their first cell.
+@dataclass(frozen=True)
+class Plan:
+    """The cells of a run, and what decides who trains with whom.
 
-    Args:
-        cells: what is to be run.
-        loners: keys of the cells that train alone.
+    Teams are made of the whole plan and what is settled is left out afterwards, so that a run
+    that goes on makes the teams of the one before.
+
+    Attributes:
+        cells: all of them.
+        wanted: the keys of those that are still to be run.
+        loners: the keys of those that train alone.
+        begun: the folders' names of each cohort that has begun, which stays one team.
     """
+
+    cells: Sequence[Cell]
+    wanted: Collection[str]
+    loners: Collection[str] = ()
+    begun: Sequence[Collection[str]] = ()
+
+    def teams(self, processes: int = 1) -> list[Team]:
+        """Return teams for so many processes, in order of their first cell."""
+        cohort_of = {name: place for place, names in enumerate(self.begun) for name in names}
+        parts: dict[object, list[Cell]] = {}
+        for number, team in enumerate(_divided(_alike(self.cells), processes)):
+            for cell in team:
+                if cell.key in self.wanted:
+                    alone = cell.key if cell.key in self.loners else None
+                    cohort = cohort_of.get(cell.folder)
+                    key = (number, alone) if cohort is None or alone else ("begun", cohort)
+                    parts.setdefault(key, []).append(cell)
+        return [tuple(part) for part in parts.values()]
+
+
+def _alike(cells: Iterable[Cell]) -> list[Team]:
+    """Divide cells into those that may train together, by at most as many as a cohort has."""
     alike: dict[object, list[Cell]] = {}
     for cell in cells:
-        key = cell.key if cell.key in loners else _key(cell)
-        alike.setdefault(key, []).append(cell)
+        alike.setdefault(_key(cell), []).append(cell)
     return [
         tuple(group[first : first + MOST])
         for group in alike.values()
@@ -33,9 +61,8 @@ def teams_of(cells: Sequence[Cell], loners: Collection[str]) -> list[Team]:
     ]
 
 
-def divided(teams: Iterable[Team], processes: int) -> list[Team]:
+def _divided(teams: list[Team], processes: int) -> list[Team]:
     """Halve the largest teams while they are fewer than the processes that take them."""
-    teams = list(teams)
     while teams and len(teams) < processes and len(largest := max(teams, key=len)) > 1:
         place, half = teams.index(largest), len(largest) // 2
         teams[place : place + 1] = [largest[:half], largest[half:]]

@@ -78,8 +78,8 @@ class Driver:
         Raises:
             MixupMultiError: nothing can be written, or processes end as they begin.
         """
-        whole, waiting = self.docket.site, self.docket.waiting
         self.docket.divide(jobs)
+        whole, waiting = self.docket.site, self.docket.waiting
         threads = max(1, min(torch.get_num_threads(), _cores() // (jobs * whole.devices)))
         try:
             while self.docket.unsettled(self.crew.values()):

@@ -13,7 +13,7 @@ from mixup_multi.grid import cell as cell_module
 from mixup_multi.grid.attempt import Attempt, Outcome
 from mixup_multi.grid.locks import locked
 from mixup_multi.grid.shelf import Shelf
-from mixup_multi.grid.teams import divided, teams_of
+from mixup_multi.grid.teams import Plan
 
 
 def together(grid: Any) -> list[int]:
@@ -72,15 +72,7 @@ def test_members_of_an_interrupted_cohort_can_go_on_alone(
 ) -> None:
     grid, whole = (make_grid(tmp_path / name, train={"epochs": 6}) for name in ("out", "whole"))
     whole.run()
-    memory = remember()
-
-    def stop(cell: Any) -> None:
-        if memory.epochs == 13:
-            raise KeyboardInterrupt
-
-    memory.on_epoch = stop
-    with pytest.raises(KeyboardInterrupt):
-        grid.run(memory)
+    _interrupted(grid, remember(), 13)
     assert left_behind(grid)
     rest = grid.run(cohorts=False)
     assert rest.epochs == 4 * 6 - 16  # the cohort's fourth epoch had been saved
@@ -132,10 +124,64 @@ class _Deaf:
 def test_teams_are_cells_alike_but_for_seed_and_method(
     make_grid: Callable[..., Any], tmp_path: Any
 ) -> None:
-    grid = make_grid(tmp_path, datasets=["sklearn_iris", "sklearn_wine"])
-    iris, wine = grid.cells[:4], grid.cells[4:]
-    assert teams_of(grid.cells, set()) == [tuple(iris), tuple(wine)]
-    loner = iris[1].key
-    assert [len(team) for team in teams_of(grid.cells, {loner})] == [3, 1, 4]
-    assert [len(team) for team in divided(teams_of(grid.cells, set()), 3)] == [2, 2, 4]
-    assert [len(team) for team in divided([tuple(iris[:1])], 3)] == [1]
+    cells = make_grid(tmp_path, datasets=["sklearn_iris", "sklearn_wine"]).cells
+    iris, wine = cells[:4], cells[4:]
+    keys = {cell.key for cell in cells}
+    assert Plan(cells, keys).teams() == [tuple(iris), tuple(wine)]
+    assert Plan(cells, keys, {iris[1].key}).teams() == [
+        (*iris[:1], *iris[2:]),
+        (iris[1],),
+        (*wine,),
+    ]
+    assert [len(team) for team in Plan(cells, keys).teams(3)] == [2, 2, 4]
+    assert [len(team) for team in Plan(cells, {iris[0].key}).teams(3)] == [1]
+
+
+def test_teams_do_not_depend_on_what_is_done_and_keep_begun_cohorts_whole(
+    make_grid: Callable[..., Any], tmp_path: Any
+) -> None:
+    cells = make_grid(tmp_path, trials=4).cells
+    later = {cell.key for cell in cells[3:]}
+    whole = Plan(cells, {cell.key for cell in cells}).teams(2)
+    left = [tuple(c for c in team if c.key in later) for team in whole]
+    assert Plan(cells, later).teams(2) == [team for team in left if team]
+    cohort = {cell.folder for cell in cells[2:6]}
+    regrouped = Plan(cells, later, (), [cohort]).teams(4)
+    assert tuple(cells[3:6]) in regrouped
+    assert sorted(c.key for team in regrouped for c in team) == sorted(later)
+
+
+def _interrupted(grid: Any, memory: Any, after: int) -> None:
+    def stop(cell: Any) -> None:
+        if memory.epochs == after:
+            raise KeyboardInterrupt
+
+    memory.on_epoch = stop
+    with pytest.raises(KeyboardInterrupt):
+        grid.run(memory)
+
+
+def test_a_cohort_begins_anew_where_its_data_has_changed(
+    strange: Callable[..., Any], remember: Callable[..., Any]
+) -> None:
+    grid = strange("net", trials=3)
+    grid.site.data.mkdir(parents=True)
+    (grid.site.data / "key").write_text("before")
+    _interrupted(grid, remember(), 4)
+    (grid.site.data / "key").write_text("after")
+    again = grid.run()
+    assert again.epochs == 9  # from the first epoch on
+    assert list((grid.site.out / "stale").glob("*.pt"))
+    assert left_behind(grid) == []
+
+
+def test_a_damaged_curve_of_a_done_cell_is_written_anew(grid: Any, whole: Any) -> None:
+    grid.run()
+    path = grid.folder(1) / "metrics.jsonl"
+    expected = path.read_bytes()
+    path.write_bytes(expected.replace(b"epoch", b"ep\x07ch", 1))
+    memory = grid.run()
+    assert (sum(memory.ended.values()), memory.epochs) == (1, 0)
+    assert path.read_bytes() == expected
+    assert path.with_name("metrics.jsonl.damaged-1").exists()
+    assert grid.same_bits(whole)
