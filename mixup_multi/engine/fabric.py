@@ -182,6 +182,17 @@ class FabricBackend(Backend):
             torch.distributed.destroy_process_group()
 
 
+def backend_of(state: State, train: Train, ranks: Ranks, device: torch.device) -> Backend:
+    """Return where `train` and `ranks` want steps to be computed.
+
+    Raises:
+        SettingError: lightning-fabric, which that needs, is not installed.
+    """
+    if ranks.size == 1 and train.precision == "32-true":
+        return Backend(state, train)
+    return FabricBackend(state, train, ranks, device)
+
+
 class _Wrapped(nn.Module):
     """A model that is called through a wrapper and in all else answers for itself."""
 

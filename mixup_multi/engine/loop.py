@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mixup_multi.batch import Batch
 from mixup_multi.engine.evaluate import outputs_of
+from mixup_multi.engine.fabric import backend_of
 from mixup_multi.engine.memory import model_inputs, to_channels_last
 from mixup_multi.engine.optimizer import optimizer_of, trained_parameters
 from mixup_multi.engine.order import epoch_batches
@@ -21,7 +22,7 @@ from mixup_multi.engine.record import broken_weights, measures, summarised, watc
 from mixup_multi.engine.settings import Train
 from mixup_multi.engine.source import Data
 from mixup_multi.engine.state import State
-from mixup_multi.engine.stepping import Backend, backend_of, check_compiled, step
+from mixup_multi.engine.stepping import Backend, check_compiled, step
 from mixup_multi.objectives.erm import ERM
 from mixup_multi.objectives.losses import Loss
 from mixup_multi.objectives.objective import Objective, Terms

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from mixup_multi.batch import Batch
-from mixup_multi.engine.ranks import Piece, Ranks
+from mixup_multi.engine.ranks import Piece
 from mixup_multi.engine.settings import Train
 from mixup_multi.engine.state import State
 from mixup_multi.errors import DeviceError, SettingError
@@ -87,19 +87,6 @@ def check_compiled(objective: Objective, train: Train) -> None:
             " derivative, which torch.compile does not have; use a fast form, or"
             " train.compile=false"
         )
-
-
-def backend_of(state: State, train: Train, ranks: Ranks, device: torch.device) -> Backend:
-    """Return where `train` and `ranks` want steps to be computed.
-
-    Raises:
-        SettingError: lightning-fabric, which that needs, is not installed.
-    """
-    if ranks.size == 1 and train.precision == "32-true":
-        return Backend(state, train)
-    from mixup_multi.engine.fabric import FabricBackend  # it builds on this module
-
-    return FabricBackend(state, train, ranks, device)
 
 
 def step(
