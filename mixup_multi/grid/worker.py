@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -88,7 +89,14 @@ def serve(
     torch.set_num_threads(threads)
     if site.device.type == "cuda":
         torch.cuda.set_device(site.device)
-    shelf, telling = Shelf(site), Telling(connection.send)
+
+    def send(message: Message) -> None:
+        try:
+            connection.send(message)
+        except OSError:  # the driver is gone: that is no failure of the cell's
+            os._exit(1)
+
+    shelf, telling = Shelf(site), Telling(send)
     with logged_to(telling), suppress(EOFError, ConnectionError):  # the driver is gone
         while (team := connection.recv()) is not None:
             if not attempt_and_tell(team, shelf, telling, retry=retry, cohorts=cohorts):
