@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import start
 
 from mixup_multi.errors import DeviceError, MixupMultiError, OutputError, SettingError
 from mixup_multi.grid.docket import DEATHS
@@ -196,11 +196,8 @@ def _descendants(pid: int) -> set[int]:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
 def test_ctrl_c_leaves_no_process_of_a_cluster_that_the_command_started(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed: mixup-multi[ray]")
-    command = [sys.executable, "-m", "mixup_multi", "run", "--ray", "local", "quickstart"]
-    driver = subprocess.Popen(
-        [*command, "--out", str(tmp_path), "--set", "train.epochs=100000"],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
+    changes = ("--set", "train.epochs=100000")
+    driver = start("run", "--ray", "local", "quickstart", "--out", tmp_path, *changes)
     deadline = time.monotonic() + 100
     while not list(tmp_path.glob("cells/*/metrics.jsonl")):
         assert driver.poll() is None, driver.communicate()[0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -44,14 +46,28 @@ def mixup_multi(*arguments: object, cwd: Path | None = None) -> Said:
 
 def start(*arguments: object) -> subprocess.Popen[str]:
     """Start the command in a process and session of its own; its stderr joins its stdout."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         _command(arguments),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, **WIDE},
         start_new_session=True,
+        preexec_fn=_hear_ctrl_c,
     )
+    atexit.register(_end, process)  # where a test fails before it has ended the command
+    return process
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _hear_ctrl_c() -> None:
+    """Hear Ctrl-C as in a terminal, also where these tests run in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def invoke(*arguments: object) -> Said:
