@@ -73,7 +73,8 @@ def speeds_of(out: Path, states: Iterable[CellState]) -> Speeds:
 
 def _so_far(folder: CellFolder) -> tuple[float, int]:
     """Return the seconds and the number of the epochs that metrics.jsonl tells of."""
-    seconds = [record["seconds"] for record in folder.read_metrics()]
+    records, _ = folder.history()
+    seconds = [float(record["seconds"]) for record in records if "seconds" in record]
     return sum(seconds), len(seconds)
 
 

@@ -119,6 +119,17 @@ def test_time_left_is_what_was_measured_times_what_is_left(
     assert speeds.estimate(wider.cells[0], 10).basis == "unknown"
 
 
+def test_a_damaged_curve_of_a_begun_cell_does_not_stop_the_estimate(grid: Any) -> None:
+    out = grid.site.out
+    grid.run()
+    (grid.folder(1) / "result.json").unlink()
+    path = grid.folder(1) / "metrics.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"{", b"(", 1))
+    states = states_of(grid.cells, out)
+    assert states[1].epochs == 3
+    assert speeds_of(out, states).estimate(grid.cells[1], 10).seconds > 0
+
+
 def test_the_index_says_what_the_folders_say_and_may_be_deleted(grid: Any) -> None:
     out = grid.site.out
     grid.run()
