@@ -13,7 +13,6 @@ from typing import Any, Literal
 import torch
 
 from mixup_multi.engine import cohort_groups
-from mixup_multi.engine.state import previous
 from mixup_multi.errors import MissingDataError, WriteError
 from mixup_multi.grid.cell import Task, run_alone, run_together, task_of
 from mixup_multi.grid.cohorts import Begun, begin, begun
@@ -119,8 +118,9 @@ class Attempt:
 
     def _run(self, tasks: Sequence[Task]) -> None:
         """Train tasks in their cohorts, old and new ones, and the others one by one."""
-        waiting = {task.cell.folder: task for task in tasks if not _has_begun(task)}
-        self._each(task for task in tasks if _has_begun(task))
+        waiting = {task.cell.folder: task for task in tasks}
+        begun_alone = [name for name, task in waiting.items() if task.folder.has_checkpoint]
+        self._each([waiting.pop(name) for name in begun_alone])  # bit for bit as they began
         for cohort in begun(self.site.out):
             if _is_of_other_data(cohort, waiting):
                 cohort.retire()
@@ -203,12 +203,6 @@ def _is_of_other_data(cohort: Begun, tasks: Mapping[str, Task]) -> bool:
     """Whether the data of a member has changed since the cohort began."""
     keys = cohort.members
     return any(name in tasks and tasks[name].job.data.key != keys[name] for name in keys)
-
-
-def _has_begun(task: Task) -> bool:
-    """Whether a cell has a checkpoint of its own: what began alone goes on alone, bit for bit."""
-    own = task.folder.checkpoint
-    return own.exists() or previous(own).exists()
 
 
 def _retire_other_data(folder: CellFolder, key: str) -> None:

@@ -23,7 +23,7 @@ from mixup_multi.engine.sealed import DamagedError, set_aside
 from mixup_multi.engine.state import load_checkpoint, previous, save_checkpoint
 from mixup_multi.grid.locks import running
 from mixup_multi.grid.sealed_json import read_json, write_json
-from mixup_multi.grid.store import CHECKPOINT
+from mixup_multi.grid.store import CellFolder
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Begun:
         """Return the members beside those at hand that only this cohort knows how to go on."""
         cells = self.path.parent.parent / "cells"
         names = [name for name in self.members if name not in at_hand]
-        return [name for name in names if not _is_settled(cells / name)]
+        return [name for name in names if not _is_settled(CellFolder(cells / name))]
 
     def part(self, checkpoints: Mapping[str, Path]) -> None:
         """Give members (by name) checkpoints of their own, from which they go on alone."""
@@ -70,10 +70,9 @@ class Begun:
                 path.replace(home / path.name)
 
 
-def _is_settled(folder: Path) -> bool:
-    own = folder / CHECKPOINT
-    paths = (folder / "result.json", folder / "failure.json", own, previous(own))
-    return any(path.exists() for path in paths)
+def _is_settled(folder: CellFolder) -> bool:
+    ended = (folder.path / f"{name}.json" for name in ("result", "failure"))
+    return folder.has_checkpoint or any(path.exists() for path in ended)
 
 
 def begin(out: Path, members: Mapping[str, str]) -> Begun:

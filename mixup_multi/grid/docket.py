@@ -57,7 +57,7 @@ class Docket:
 
     def __init__(self, plan: Plan, site: Site, watcher: Watcher, settle: Settle) -> None:
         self.plan = plan
-        self.waiting = deque(plan.teams())
+        self.waiting: deque[Team] = deque()
         self.elsewhere: list[Team] = []
         self.site = site
         self.watcher = watcher
@@ -67,7 +67,7 @@ class Docket:
         self.next_look = 0.0
 
     def divide(self, processes: int) -> None:
-        """Make work for so many processes, where there are cells enough; nothing has begun yet."""
+        """Fill `waiting` with work for so many processes, where there are cells enough."""
         self.waiting = deque(self.plan.teams(processes))
 
     def unsettled(self, posts: Iterable[Post]) -> bool:

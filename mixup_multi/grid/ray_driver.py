@@ -99,7 +99,7 @@ class RayDriver:
             MixupMultiError: there is no such cluster or it is lost, a node does not share the
                 folders, nothing can be written, or processes end as they begin.
         """
-        if not self.docket.waiting:
+        if not self.docket.plan.wanted:
             return
         with _cluster(self.options.address) as ray, _beacon(self.docket.site.out) as beacon:
             nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]

@@ -28,8 +28,6 @@ from mixup_multi.errors import WriteError
 from mixup_multi.grid.sealed_json import read_json, write_json
 from mixup_multi.recipe.cell import Cell
 
-CHECKPOINT = "checkpoint.pt"
-
 
 @dataclass(frozen=True)
 class CellFolder:
@@ -56,7 +54,12 @@ class CellFolder:
     @property
     def checkpoint(self) -> Path:
         """Return the checkpoint's path."""
-        return self.path / CHECKPOINT
+        return self.path / "checkpoint.pt"
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a checkpoint, or the one before it."""
+        return self.checkpoint.exists() or previous(self.checkpoint).exists()
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write `name`.json; only a result and a failure are worth waiting for the disk."""
