@@ -33,17 +33,21 @@ class Batch:
         inputs: a tree of tensors `(n, ...)`, or an object of the modality (a graph batch).
         targets: `(n, c)` floating point: rows of a distribution, or of labels in [0, 1]
             for the sigmoid loss.
+        rows: `(n,)` the examples' places in the source that gathered them, on the CPU; None where
+            there is none.
     """
 
     inputs: Tree
     targets: Tensor
+    rows: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def to(self, device: torch.device | str) -> Batch:
         """Return the batch on `device`."""
-        return Batch(to_device(self.inputs, device), self.targets.to(device, non_blocking=True))
+        targets = self.targets.to(device, non_blocking=True)
+        return Batch(to_device(self.inputs, device), targets, self.rows)
 
 
 def as_targets(labels: Tensor, classes: int, dtype: torch.dtype = torch.float32) -> Tensor:

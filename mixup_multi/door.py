@@ -1,4 +1,4 @@
-"""The door: how a name in a recipe becomes an adapter, an objective or a blend, with settings.
+"""The door: how a name in a recipe becomes an adapter, an objective or an attack, with settings.
 
 Ours and a stranger's come through it alike: by an entry point, or as `module:Class` (which also
 works without reinstalling). Whatever a recipe names is a callable with annotated keyword-only
@@ -23,6 +23,18 @@ from mixup_multi.errors import SettingError, did_you_mean
 
 ADAPTERS = "mixup_multi.adapters"
 OBJECTIVES = "mixup_multi.objectives"
+MADE = {
+    OBJECTIVES: ("draw", "loss"),
+    "mixup_multi.attacks": ("perturb",),
+    "mixup_multi.codecs": (),
+    "mixup_multi.predictors": ("probabilities",),
+    "mixup_multi.evaluations": ("measure",),
+}
+"""What is made by name, by entry-point group, and the methods by which it is known.
+
+A class whose attribute `entry_points` names one of these groups can be a setting of another: the
+recipe then gives a mapping with a `name`.
+"""
 
 
 def names(group: str) -> tuple[str, ...]:
@@ -42,7 +54,7 @@ def load(group: str, name: str) -> Any:
     Raises:
         SettingError: there is no such name, or it cannot be imported.
     """
-    kind = group.rpartition(".")[2].removesuffix("s")
+    kind = kind_of(group)
     if ":" in name:
         module, _, attribute = name.partition(":")
         try:
@@ -71,18 +83,28 @@ def load_adapter(name: str) -> Any:
     return adapter
 
 
-def load_objective(name: str) -> Callable[..., Any]:
-    """Return the callable that makes the objective called `name`.
+def load_maker(group: str, name: str) -> Callable[..., Any]:
+    """Return the callable that makes what is called `name` in an entry-point group.
 
     Raises:
         SettingError: there is none, or it cannot be called with settings.
     """
-    found = load(OBJECTIVES, name)
+    found = load(group, name)
     try:
         settings_of(found)
     except (TypeError, ValueError, NameError) as error:
-        raise SettingError(f"{name!r} makes no objective: {error}") from error
+        raise SettingError(f"{name!r} makes no {kind_of(group)}: {error}") from error
     return found  # type: ignore[no-any-return]
+
+
+def load_objective(name: str) -> Callable[..., Any]:
+    """Return the callable that makes the objective called `name`; see `load_maker`."""
+    return load_maker(OBJECTIVES, name)
+
+
+def kind_of(group: str) -> str:
+    """Return what an entry-point group's members are, for messages: `objective`, `attack`."""
+    return group.rpartition(".")[2].removesuffix("s")
 
 
 def pick(kind: str, table: Mapping[str, Any], name: str) -> Any:
@@ -111,7 +133,8 @@ def check_settings(
 ) -> dict[str, Any]:
     """Return a callable's settings, checked and with defaults filled in, as plain values.
 
-    A parameter that takes an objective holds a mapping with a `name`, checked in its turn.
+    A parameter that takes an objective (an attack, ...) holds a mapping with a `name`, checked in
+    its turn.
 
     Args:
         factory: the callable.
@@ -127,27 +150,39 @@ def check_settings(
             raise SettingError(
                 f"unknown setting {key!r}{did_you_mean(key, [*parameters, *beside])}", path=(key,)
             )
-    nested = {key for key, (kind, _) in parameters.items() if _nested(kind) is not None}
-    plain = {key: value for key, value in given.items() if key not in nested}
+    nested = {key: _nested(kind) for key, (kind, _) in parameters.items()}
+    plain = {key: value for key, value in given.items() if nested[key] is None}
     try:
         model = settings_model(factory).model_validate_json(json.dumps(plain, default=str))
     except ValidationError as error:
         raise setting_error(error) from error
     resolved: dict[str, Any] = model.model_dump(mode="json")
-    for key in nested:
-        resolved[key] = _check_nested(key, given.get(key))
+    for key, expected in nested.items():
+        if expected is not None:
+            required = parameters[key][1] is inspect.Parameter.empty
+            resolved[key] = _check_nested(key, given.get(key), expected, required=required)
     return resolved
 
 
-def _check_nested(key: str, given: Any) -> dict[str, Any] | None:
-    if given is None:
+def _check_nested(key: str, given: Any, expected: type, *, required: bool) -> dict[str, Any] | None:
+    group: str = expected.entry_points  # type: ignore[attr-defined]
+    if given is None and not required:
         return None
+    if isinstance(given, str):
+        given = {"name": given}
     if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
+        some = next(iter(names(group)), "module:Class")
         raise SettingError(
-            f"setting {key!r} is {given!r}: expected a method, e.g. {{name: mixup}}", path=(key,)
+            f"setting {key!r} is {given!r}: expected an {kind_of(group)}, e.g. {{name: {some}}}",
+            path=(key,),
         )
     settings = {name: value for name, value in given.items() if name != "name"}
-    resolved = check_settings(load_objective(given["name"]), settings)
+    try:
+        resolved = check_settings(load_maker(group, given["name"]), settings)
+    except SettingError as error:
+        raise SettingError(
+            f"{kind_of(group)} {given['name']!r}: {error}", (key, *error.path)
+        ) from error
     return {"name": given["name"], **resolved}
 
 
@@ -158,7 +193,7 @@ def build(factory: Callable[..., Any], *args: Any, settings: Mapping[str, Any]) 
     for key, value in settings.items():
         expected = _nested(parameters[key][0])
         if expected is not None and value is not None:
-            value = build_objective(value)
+            value = make(expected.entry_points, value)  # type: ignore[attr-defined]
             if not isinstance(value, expected):
                 raise SettingError(
                     f"setting {key!r} is a {type(value).__name__}: expected {expected.__name__}",
@@ -168,16 +203,26 @@ def build(factory: Callable[..., Any], *args: Any, settings: Mapping[str, Any]) 
     return factory(*args, **arguments)
 
 
+def make(group: str, entry: Mapping[str, Any]) -> Any:
+    """Return what a resolved entry, a mapping with `name` and settings, stands for in a group.
+
+    Raises:
+        SettingError: it lacks the methods of the group's members.
+    """
+    settings = {key: value for key, value in entry.items() if key != "name"}
+    made = build(load_maker(group, entry["name"]), settings=settings)
+    lacking = [method for method in MADE[group] if not hasattr(made, method)]
+    if lacking:
+        raise SettingError(
+            f"{entry['name']!r} made a {type(made).__name__}: expected an {kind_of(group)}, with"
+            f" {' and '.join(MADE[group])}"
+        )
+    return made
+
+
 def build_objective(entry: Mapping[str, Any]) -> Any:
     """Return the objective of a resolved entry, a mapping with `name` and settings."""
-    settings = {key: value for key, value in entry.items() if key != "name"}
-    objective = build(load_objective(entry["name"]), settings=settings)
-    if not (hasattr(objective, "draw") and hasattr(objective, "loss")):
-        raise SettingError(
-            f"{entry['name']!r} made a {type(objective).__name__}: expected an objective, with"
-            " draw and loss"
-        )
-    return objective
+    return make(OBJECTIVES, entry)
 
 
 def setting_error(error: ValidationError) -> SettingError:
@@ -212,10 +257,10 @@ def settings_of(factory: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
 
 
 def _nested(annotation: Any) -> type | None:
-    """Return the class of objects that a parameter takes, or None where it takes plain values."""
+    """Return the class of what a parameter takes by name, or None where it takes plain values."""
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         found = (_nested(option) for option in typing.get_args(annotation))
         return next((kind for kind in found if kind is not None), None)
-    if isinstance(annotation, type) and hasattr(annotation, "loss") and hasattr(annotation, "draw"):
+    if isinstance(annotation, type) and getattr(annotation, "entry_points", None) in MADE:
         return annotation
     return None

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torchvision", "torchaudio", "torch_geometric", "openml", "pandas", "matplotlib", "ray")
 
-BASE = {"errors", "tree", "batch", "streams", "points", "parts"}
+BASE = {"errors", "tree", "batch", "bounds", "streams", "points", "parts"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "tree": set(),
@@ -20,8 +20,10 @@ ALLOWED: dict[str, set[str]] = {
     "batch": {"tree"},
     "points": {"errors", "tree"},
     "parts": {"points", "tree"},
+    "bounds": {"errors"},
+    "attacks": BASE | {"attacks"},
     "mix": BASE | {"mix"},
-    "objectives": BASE | {"mix", "objectives"},
+    "objectives": BASE | {"mix", "attacks", "objectives"},
     "engine": BASE | {"objectives", "engine"},
     "door": {"errors"},
     "recipe": {"errors", "engine", "door", "recipe"},

@@ -201,6 +201,11 @@ class _Wrapped(nn.Module):
         self.model = model
         self.wrapped = wrapped
 
+    @property
+    def bare(self) -> nn.Module:
+        """The model without the wrapper, for passes that are no part of a step."""
+        return self.model
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.wrapped(*args, **kwargs)
 

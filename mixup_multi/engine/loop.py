@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -23,6 +23,7 @@ from mixup_multi.engine.settings import Train
 from mixup_multi.engine.source import Data
 from mixup_multi.engine.state import State
 from mixup_multi.engine.stepping import Backend, check_compiled, step
+from mixup_multi.engine.training import Training, Workshop, at_once
 from mixup_multi.objectives.erm import ERM
 from mixup_multi.objectives.losses import Loss
 from mixup_multi.objectives.objective import Objective, Terms
@@ -47,6 +48,7 @@ class Job:
         checkpoint: where to write checkpoints, and to go on from if it is there.
         ranks: this process's place, where several train the model together. All of them have
             the same job, but for the device, and the checkpoint, which is rank 0's.
+        workshop: fits the codecs that the objective asks for, or has kept them.
     """
 
     data: Data
@@ -59,6 +61,7 @@ class Job:
     erm_epochs: int = 0
     checkpoint: Path | None = None
     ranks: Ranks = ALONE
+    workshop: Workshop = at_once
 
 
 def start(job: Job) -> State:
@@ -89,7 +92,7 @@ def run(job: Job, state: State, on_epoch: OnEpoch | None = None) -> None:
         DivergedError: the loss is no longer finite.
         SettingError: the method cannot be compiled, or what `train` asks for is not installed.
     """
-    objective = job.objective.fit(job.data.train)
+    objective = job.objective.fit(Training(job.data, job.workshop))
     objective.check(state.model)
     check_compiled(objective, job.train)
     backend = backend_of(state, job.train, job.ranks, job.device)
@@ -137,13 +140,15 @@ def _epoch(job: Job, objective: Objective, state: State, backend: Backend) -> di
 
     def gather(rows: Tensor) -> Batch:
         batch = job.data.train.gather(rows, generators["augment"]).to(job.device)
-        return Batch(model_inputs(batch.inputs, job.train.channels_last), batch.targets)
+        return replace(batch, inputs=model_inputs(batch.inputs, job.train.channels_last))
 
     terms = []
     batches = epoch_batches(len(job.data.train), job.train, generators["order"])
     for index in batches:
         parts = pieces(index, job.train.accumulate, job.ranks)
-        terms.append(step(backend, objective, parts, gather, generators["mix"]))
+        taken = step(backend, objective, parts, gather, generators["mix"], state.memory)
+        state.memory = taken.memory
+        terms.append(replace(taken, memory={}))
     backend.agree(state.model)
     record = {
         "epoch": state.epoch + 1.0,

@@ -15,6 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 from mixup_multi.batch import Batch, as_targets
+from mixup_multi.bounds import Bounds
 from mixup_multi.errors import DataError, MissingDataError
 from mixup_multi.tree import Tree, take_rows, to_device, tree_map
 
@@ -70,6 +71,8 @@ class TensorSource:
         prepare: stored -> what the model reads, e.g. pixels -> normalised floats. Deterministic.
         augment: a random change of *stored* inputs, before `prepare`; only where `gather` gets a
             generator. It draws on the CPU generator and works on the inputs' device.
+        bounds: what a legal perturbation of a prepared input is; None where no input can be
+            perturbed (codes, graphs), or nobody has said.
     """
 
     inputs: Tree
@@ -78,6 +81,7 @@ class TensorSource:
     ids: Sequence[str]
     prepare: Callable[[Tree], Tree] | None = None
     augment: Callable[[Tree, Generator], Tree] | None = None
+    bounds: Bounds | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -90,7 +94,7 @@ class TensorSource:
         if self.prepare is not None:
             inputs = self.prepare(inputs)
         targets = as_targets(self.labels[index.to(self.labels.device)], self.classes)
-        return Batch(inputs, targets)
+        return Batch(inputs, targets, index)
 
     def to(self, device: torch.device | str) -> TensorSource:
         """Return the source with its stored inputs on `device`."""

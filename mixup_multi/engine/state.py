@@ -16,6 +16,7 @@ from torch import Generator, nn
 from mixup_multi.engine.cache import not_written
 from mixup_multi.engine.sealed import DamagedError, load_sealed, save_sealed, set_aside
 from mixup_multi.errors import OutputError
+from mixup_multi.objectives.objective import Memory
 
 
 @dataclass
@@ -31,6 +32,7 @@ class State:
         dropout: what torch's global generator is to the run, where other runs share the process
             with it; None where it is the global one itself.
         scaler: the state of the loss's scale in `16-mixed`; otherwise empty.
+        memory: what the objective's last step left to the next.
     """
 
     model: nn.Module
@@ -40,6 +42,7 @@ class State:
     history: list[dict[str, float]] = field(default_factory=list)
     dropout: Generator | None = None
     scaler: dict[str, Any] = field(default_factory=dict)
+    memory: Memory = field(default_factory=dict)
 
     @property
     def dropout_generator(self) -> Generator:
@@ -62,6 +65,7 @@ class State:
             "epoch": self.epoch,
             "history": self.history,
             "scaler": self.scaler,
+            "memory": self.memory,
         }
 
     def take(self, content: Mapping[str, Any], path: Path) -> None:
@@ -87,6 +91,7 @@ class State:
         self.epoch = content["epoch"]
         self.history = list(content["history"])
         self.scaler = content.get("scaler", {})  # absent in checkpoints of earlier versions
+        self.memory = dict(content.get("memory", {}))
 
     def save(self, path: Path) -> None:
         """Write a checkpoint.

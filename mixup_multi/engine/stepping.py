@@ -18,7 +18,7 @@ from mixup_multi.engine.settings import Train
 from mixup_multi.engine.state import State
 from mixup_multi.errors import DeviceError, SettingError
 from mixup_multi.objectives.mixupe import FORMS, MixupE
-from mixup_multi.objectives.objective import Objective, Terms
+from mixup_multi.objectives.objective import Memory, Objective, Terms
 
 
 class Backend:
@@ -95,6 +95,7 @@ def step(
     pieces: Sequence[Piece],
     gather: Callable[[Tensor], Batch],
     generator: Generator,
+    memory: Memory,
 ) -> Terms:
     """Take one step.
 
@@ -104,19 +105,22 @@ def step(
         pieces: this process's micro-batches, one or more.
         gather: rows -> their batch, on the device.
         generator: of the objective's draws.
+        memory: what the step before left.
 
     Returns:
-        The terms, detached: sums over the micro-batches, weighted by their share of the rows.
+        The terms, detached: sums over the micro-batches, weighted by their share of the rows; and
+        what the last of them leaves.
     """
     backend.optimizer.zero_grad(set_to_none=True)
     done = []
     for number, piece in enumerate(pieces, start=1):
         with backend.piece(last=number == len(pieces)):
             with backend.precision():
-                terms = objective(backend.model, gather(piece.rows), generator)
+                terms = objective(backend.model, gather(piece.rows), generator, memory)
             # The gradients of processes are averaged, hence their number.
             backend.backward(_weighed(terms.total, piece.share * backend.size))
-        done.append(Terms(terms.total.detach(), terms.means, terms.counts))
+        memory = terms.memory
+        done.append(Terms(terms.total.detach(), terms.means, terms.counts, memory))
     backend.optimizer.step()
     return _merged(done, [piece.share for piece in pieces])
 
@@ -138,4 +142,5 @@ def _merged(done: Sequence[Terms], shares: Sequence[float]) -> Terms:
         mean([one.total for one in done]),
         {name: mean(column(means, name)) for name in means[0]},
         {name: sum(column(counts, name)[1:], counts[0][name]) for name in counts[0]},
+        done[-1].memory,
     )

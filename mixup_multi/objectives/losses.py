@@ -36,6 +36,9 @@ class Loss(Protocol):
     def error(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The target's weight that the prediction misses; 0 or 1 for a hard label."""
 
+    def predicted(self, logits: Tensor) -> Tensor:
+        """The prediction as hard targets `(n, c)`."""
+
 
 def _wide(logits: Tensor) -> Tensor:
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
@@ -61,6 +64,10 @@ class Softmax:
     def error(self, logits: Tensor, targets: Tensor) -> Tensor:
         """1 - y[argmax f]."""
         return 1 - targets.gather(1, logits.argmax(1, keepdim=True)).squeeze(1)
+
+    def predicted(self, logits: Tensor) -> Tensor:
+        """The class of the largest logit."""
+        return functional.one_hot(logits.argmax(1), logits.shape[1]).to(logits.dtype)
 
 
 class SoftmaxBCE(Softmax):
@@ -100,6 +107,10 @@ class Sigmoid:
     def error(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The mean share of labels on the wrong side of 1/2."""
         return torch.where(logits > 0, 1 - targets, targets).mean(1)
+
+    def predicted(self, logits: Tensor) -> Tensor:
+        """The labels whose probability is above 1/2."""
+        return (logits > 0).to(logits.dtype)
 
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(

@@ -117,7 +117,8 @@ class MixupE(Objective):
 
     def fit(self, train: TrainingPart) -> Self:
         """Return the objective with the training mean, where the form needs it."""
-        return replace(self, mean=train.mean()) if FORMS[self.form].exact else self
+        mean = train.mean() if FORMS[self.form].exact else None
+        return replace(self, inner=self.inner.fit(train), mean=mean)
 
     def check(self, model: nn.Module) -> None:
         """Raise `PointError` where the model does not offer the inner objective's points."""

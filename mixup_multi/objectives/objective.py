@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Protocol, Self
 
 from torch import Generator, Tensor, nn
 
 from mixup_multi.batch import Batch
+from mixup_multi.bounds import Bounds
 from mixup_multi.mix.draw import Mix
 from mixup_multi.tree import Tree
+
+Memory = dict[str, Tensor]
+"""What a step leaves to the next, by name; it is part of checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,17 @@ class Draw:
         mix: partners and shares.
         where: uniform in [0, 1): which of the offered points is mixed at.
         blend: what the blend drew for itself.
+        seed: of what takes a shape that is known later, e.g. an attack's random start.
+        inner: the draws of the objectives within this one.
+        memory: what the step before left; empty in the first.
     """
 
     mix: Mix
     where: float = 0.0
     blend: Tensor | None = None
+    seed: int = 0
+    inner: tuple[Draw, ...] = ()
+    memory: Memory = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +52,49 @@ class Terms:
         means: detached scalars to average over an epoch, e.g. the regulariser on its own. One
             called `error`, in [0, 1], becomes the training error; it may be left out.
         counts: detached scalars to add up over an epoch, e.g. clamped steps.
+        memory: what the next step's draw is given. It may be filled while gradients are taken.
     """
 
     total: Tensor
     means: Mapping[str, Tensor] = field(default_factory=dict)
     counts: Mapping[str, Tensor] = field(default_factory=dict)
+    memory: Memory = field(default_factory=dict)
 
 
 class TrainingPart(Protocol):
     """What an objective may ask of the data that it trains on."""
 
+    @property
+    def key(self) -> str:
+        """A hash of the data set's content."""
+
+    @property
+    def source(self) -> Rows:
+        """The examples."""
+
     def mean(self) -> Tree | None:
         """Return the mean input, un-augmented; None where it has no meaning (graphs)."""
+
+    def bounds(self) -> Bounds | None:
+        """Return what a legal perturbation of an input is; None where nobody has said."""
+
+    def fitted(self, codec: Any) -> Any:
+        """Return a codec that is fitted to these data, now or in an earlier run."""
+
+
+class Rows(Protocol):
+    """Examples that can be looked at."""
+
+    def __len__(self) -> int: ...
+
+    def gather(self, index: Tensor) -> Batch:
+        """Return the examples at `index` `(n,)`, un-augmented."""
 
 
 class Objective(ABC):
     """A training method. Calling it draws and evaluates: `objective(model, batch, generator)`."""
+
+    entry_points: ClassVar[str] = "mixup_multi.objectives"
 
     @abstractmethod
     def draw(self, targets: Tensor, generator: Generator) -> Draw:
@@ -74,6 +111,9 @@ class Objective(ABC):
     def check(self, model: nn.Module) -> None:  # noqa: B027  (nothing to check is a good default)
         """Raise `PointError` where the model does not offer what the method asks for."""
 
-    def __call__(self, model: nn.Module, batch: Batch, generator: Generator) -> Terms:
-        """Draw and evaluate."""
-        return self.loss(model, batch, self.draw(batch.targets, generator))
+    def __call__(
+        self, model: nn.Module, batch: Batch, generator: Generator, memory: Memory | None = None
+    ) -> Terms:
+        """Draw and evaluate; `memory` is what the step before left."""
+        draw = self.draw(batch.targets, generator)
+        return self.loss(model, batch, replace(draw, memory=memory) if memory else draw)

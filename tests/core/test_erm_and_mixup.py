@@ -11,7 +11,7 @@ from mixup_multi.batch import Batch, as_targets
 from mixup_multi.errors import SettingError
 from mixup_multi.mix import BetaShare, FixedShare, Mix
 from mixup_multi.objectives import ERM, Draw, Vicinal
-from mixup_multi.objectives.presets import mixup
+from mixup_multi.objectives.presets.mixing import mixup
 from mixup_multi.points import Staged
 from mixup_multi.streams import stream
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mixup_multi.batch import Batch
 from mixup_multi.objectives import ERM, MixupE
 from mixup_multi.objectives.mixupe import FORMS
-from mixup_multi.objectives.presets import mixup
+from mixup_multi.objectives.presets.mixing import mixup
 from mixup_multi.streams import stream
 
 THRESHOLDS = {"released_v1": 0.2, "released_v3": 0.2}

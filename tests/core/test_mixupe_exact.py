@@ -12,7 +12,7 @@ from mixup_multi.batch import Batch, as_targets
 from mixup_multi.objectives import MixupE, Vicinal
 from mixup_multi.objectives.losses import Sigmoid, Softmax
 from mixup_multi.objectives.mixupe import FORMS
-from mixup_multi.objectives.presets import mixup, mixupe_exact
+from mixup_multi.objectives.presets.mixing import mixup, mixupe_exact
 from mixup_multi.points import Staged
 from mixup_multi.streams import stream
 

@@ -13,7 +13,7 @@ from mixup_multi.errors import PointError
 from mixup_multi.mix import BetaShare, Linear
 from mixup_multi.objectives import MixupE
 from mixup_multi.objectives.mixupe import FORMS
-from mixup_multi.objectives.presets import cutmix, manifold_mixup, mixup
+from mixup_multi.objectives.presets.mixing import cutmix, manifold_mixup, mixup
 from mixup_multi.points import Staged, staged
 from mixup_multi.streams import stream
 

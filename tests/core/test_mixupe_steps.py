@@ -12,7 +12,13 @@ from mixup_multi.errors import PointError, SettingError
 from mixup_multi.mix import BetaShare, FixedShare
 from mixup_multi.objectives import ERM, MixupE, Terms, Vicinal
 from mixup_multi.objectives.mixupe import FORMS
-from mixup_multi.objectives.presets import cutmix, mixup, mixupe, mixupe_exact, mixupe_released
+from mixup_multi.objectives.presets.mixing import (
+    cutmix,
+    mixup,
+    mixupe,
+    mixupe_exact,
+    mixupe_released,
+)
 from mixup_multi.streams import stream
 
 MEAN = torch.ones(3)

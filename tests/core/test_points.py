@@ -8,7 +8,7 @@ from torch import nn
 
 from mixup_multi.batch import Batch
 from mixup_multi.errors import PointError
-from mixup_multi.objectives.presets import manifold_mixup
+from mixup_multi.objectives.presets.mixing import manifold_mixup
 from mixup_multi.points import HasPoints, Staged, offered_points, run_edited, staged
 from mixup_multi.streams import stream
 

@@ -10,7 +10,7 @@ from mixup_multi.batch import Batch, as_targets
 from mixup_multi.errors import PointError, SettingError
 from mixup_multi.mix import BetaShare, Cut, Mix
 from mixup_multi.objectives import Draw
-from mixup_multi.objectives.presets import cutmix, manifold_mixup, mixup
+from mixup_multi.objectives.presets.mixing import cutmix, manifold_mixup, mixup
 from mixup_multi.points import Staged
 from mixup_multi.streams import stream
 

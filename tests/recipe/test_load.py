@@ -84,7 +84,7 @@ def test_lists_multiply(recipe: Path) -> None:
         ("alpha: 0.4", "erm_epoch: 1", 10, "did you mean 'erm_epochs'"),
         ("  - erm", "  - {name: mixup, alpha: 1.0}", None, "both shown as"),
         ("  - erm", "  - {name: mixup, label: A, alpha: 0.4}", None, "under two labels"),
-        ("  - erm", "  - {name: mixupe, inner: {name: 3}}", 8, "expected a method"),
+        ("  - erm", "  - {name: mixupe, inner: {name: 3}}", 8, "expected an objective"),
         ("adapter: tabular", "adapter: os:path", 2, "is no adapter"),
         ("adapter: tabular", "adapter: ':X'", 2, "cannot be imported"),
         ("trials: 2", "seed: 5000000000", 11, "less than"),

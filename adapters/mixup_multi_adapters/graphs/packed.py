@@ -168,7 +168,7 @@ class PackedGraphs:
 
     def gather(self, index: Tensor, generator: Generator | None = None) -> Batch:  # noqa: ARG002
         """Return the graphs at `index` `(n,)`; graphs have no augmentation to draw."""
-        return Batch(self.store.take(index).joined(), self._targets[index.cpu()])
+        return Batch(self.store.take(index).joined(), self._targets[index.cpu()], index)
 
     @cached_property
     def _targets(self) -> Tensor:

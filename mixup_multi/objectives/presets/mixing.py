@@ -1,12 +1,6 @@
-"""The methods by name: each is a choice of fields, with the defaults of its paper.
-
-Every argument is a key of a recipe's method entry. Where a paper leaves a value unsaid the
-default is ours and its docstring says so. A `loss` of None is the one that fits the data.
-"""
+"""Plain training, and the methods that mix rows: mixup, Manifold Mixup, CutMix and MixupE."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from mixup_multi.errors import SettingError
 from mixup_multi.mix.cut import Cut
@@ -14,14 +8,8 @@ from mixup_multi.mix.draw import BetaShare, Partner, Per
 from mixup_multi.objectives.erm import ERM
 from mixup_multi.objectives.losses import loss_named
 from mixup_multi.objectives.mixupe import FormName, MixupE
+from mixup_multi.objectives.presets.settings import LossName, Points, names_of
 from mixup_multi.objectives.vicinal import Vicinal
-
-LossName = Literal["softmax", "sigmoid", "softmax_bce"]
-Points = str | tuple[str, ...]
-
-
-def _names(points: Points) -> tuple[str, ...]:
-    return (points,) if isinstance(points, str) else tuple(points)
 
 
 def erm(*, loss: LossName | None = None) -> ERM:
@@ -38,7 +26,7 @@ def mixup(
     loss: LossName | None = None,
 ) -> Vicinal:
     """mixup (Zhang et al. 2018): alpha = 1 as for CIFAR; graph mixup with `points: readout`."""
-    return Vicinal(BetaShare(alpha, per), partner, _names(points), loss_fn=loss_named(loss))
+    return Vicinal(BetaShare(alpha, per), partner, names_of(points), loss_fn=loss_named(loss))
 
 
 def manifold_mixup(
@@ -66,7 +54,7 @@ def cutmix(
     loss: LossName | None = None,
 ) -> Vicinal:
     """CutMix (Yun et al. 2019): alpha = 1, applied to every batch (the CIFAR code: to half)."""
-    return Vicinal(BetaShare(alpha, per), partner, _names(points), Cut(), loss_named(loss))
+    return Vicinal(BetaShare(alpha, per), partner, names_of(points), Cut(), loss_named(loss))
 
 
 def mixupe(
