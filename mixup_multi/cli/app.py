@@ -33,6 +33,7 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a recipe's key, e.g. train.epochs=3."),
 ]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 OutOption = Annotated[
     Path | None, typer.Option(help="Output folder. Default: runs/NAME of the first recipe.")
 ]
@@ -57,7 +58,7 @@ def run(
     recipes: Recipes,
     data: DataOption = None,
     out: OutOption = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: DeviceOption = "auto",
     skip_missing: Annotated[
         bool, typer.Option("--skip-missing", help="Leave out cells whose data is not there.")
     ] = False,
@@ -175,11 +176,35 @@ def report(
     report_folder(out, paper=paper)
 
 
+@app.command()
+def evaluate(
+    outs: Annotated[list[Path], typer.Argument(help="Output folders of runs.", metavar="OUT...")],
+    with_: Annotated[
+        str,
+        typer.Option("--with", metavar="FILE", help="A file (or recipe) with a list `evaluate`."),
+    ],
+    data: DataOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Measure trained cells in further ways, e.g. under attack; train nothing.
+
+    What has been measured is kept with the cells, and joins their report.
+
+    Examples:
+      mixup-multi evaluate runs/quickstart --with robustness.yaml
+    """
+    from mixup_multi.cli.evaluate import EvaluateOptions, evaluate_folders
+    from mixup_multi.cli.plan import data_root
+
+    options = EvaluateOptions(data_root(data), device)
+    raise typer.Exit(evaluate_folders(outs, with_, options))
+
+
 @app.command("list")
 def list_(
     what: Annotated[
         str | None,
-        typer.Argument(help="adapters, datasets, models, methods or recipes; all by default."),
+        typer.Argument(help="adapters, datasets, models, methods, attacks, ...; all by default."),
     ] = None,
 ) -> None:
     """List what recipes can name."""
@@ -191,7 +216,7 @@ def list_(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of recipes, for editors."""
-    from mixup_multi.cli.listing import print_schema
+    from mixup_multi.cli.schema import print_schema
 
     print_schema()
 
