@@ -78,6 +78,8 @@ def is_whole(path: Path) -> bool:
 
 def seal_of(path: Path) -> str:
     """Return a file's seal, which names its content, without reading the rest; "" without one."""
+    if not path.exists():
+        return ""
     with path.open("rb") as file:
         file.seek(-min(SEAL_SIZE, path.stat().st_size), os.SEEK_END)
         seal = file.read()

@@ -5,6 +5,6 @@ and changes neither. They are known by name, as methods are, so that a recipe ca
 """
 
 from mixup_multi.evaluations.error import Error
-from mixup_multi.evaluations.evaluation import Evaluation, Subject
+from mixup_multi.evaluations.evaluation import Curve, Evaluation, Measured, Subject
 
-__all__ = ["Error", "Evaluation", "Subject"]
+__all__ = ["Curve", "Error", "Evaluation", "Measured", "Subject"]

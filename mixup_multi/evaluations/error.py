@@ -15,7 +15,7 @@ from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
 from mixup_multi.engine.training import Training
 from mixup_multi.errors import SettingError
-from mixup_multi.evaluations.evaluation import Evaluation, Part, Subject
+from mixup_multi.evaluations.evaluation import Evaluation, Measured, Part, Subject
 from mixup_multi.predict import Predictor, as_model
 from mixup_multi.streams import seed_of
 
@@ -73,7 +73,7 @@ class Error(Evaluation):
                 ("attack",),
             )
 
-    def measure(self, subject: Subject) -> dict[str, float]:
+    def measure(self, subject: Subject) -> Measured:
         """Return `error` in percent, and `rows`: how many examples it is of."""
         self._check_attack(subject)
         predictor = self._fitted(subject)
@@ -85,7 +85,7 @@ class Error(Evaluation):
                 logits = model(batch.inputs).float()
             wrong.append(subject.loss_fn.error(logits, batch.targets).double().cpu())
         errors = torch.cat(wrong)
-        return {"error": 100 * float(errors.mean()), "rows": float(len(errors))}
+        return Measured({"error": 100 * float(errors.mean()), "rows": float(len(errors))})
 
     def _fitted(self, subject: Subject) -> Predictor | None:
         return None if self.predictor is None else self.predictor.fit(Training(subject.data))

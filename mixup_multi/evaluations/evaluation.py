@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import torch
 from torch import nn
 
 from mixup_multi.batch import Batch
+from mixup_multi.engine.evaluate import Outputs, outputs_of
 from mixup_multi.engine.memory import model_inputs
 from mixup_multi.engine.source import Data, Source
 from mixup_multi.errors import SettingError
@@ -25,18 +27,36 @@ class Subject:
     """A trained model, with what it was trained on.
 
     Attributes:
-        model: in evaluation mode, on `device`.
+        load: returns the model in evaluation mode, on `device`; called where it is first needed.
         data: its data set, as it was split for it.
         loss_fn: the loss in which its results are reported.
         device: where it computes.
         channels_last: the memory order of image-like inputs.
+        stored: logits and targets that are kept of some parts, in the order of their sources.
     """
 
-    model: nn.Module
+    load: Callable[[], nn.Module]
     data: Data
     loss_fn: Loss
     device: torch.device
     channels_last: bool = False
+    stored: Mapping[Part, Outputs] = field(default_factory=dict)
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """Return the model.
+
+        Raises:
+            OutputError: its weights are gone, though what it said may still be stored.
+        """
+        return self.load()
+
+    def outputs(self, part: Part, batch_size: int = 512) -> Outputs:
+        """Return what the model says of all of a part's examples, as it is stored or anew."""
+        if part in self.stored:
+            return self.stored[part]
+        where = self.device, self.channels_last
+        return outputs_of(self.model, self.part(part), batch_size, *where)
 
     def part(self, name: Part) -> Source:
         """Return a part of the data.
@@ -74,6 +94,34 @@ class Subject:
             yield replace(batch, inputs=model_inputs(batch.inputs, self.channels_last))
 
 
+@dataclass(frozen=True)
+class Curve:
+    """A quantity over another, e.g. the error over the size of an attack.
+
+    Attributes:
+        x_label, y_label: what the axes are, with units.
+        x, y: equally many numbers; NaN in y where there is nothing to say (an empty bin).
+    """
+
+    x_label: str
+    y_label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an evaluation found.
+
+    Attributes:
+        values: numbers by name, that which tables show first.
+        curves: by name; the report draws those of all methods into one figure.
+    """
+
+    values: Mapping[str, float]
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+
+
 class Evaluation(ABC):
     """Frozen settings that measure a trained model.
 
@@ -85,8 +133,8 @@ class Evaluation(ABC):
     entry_points: ClassVar[str] = "mixup_multi.evaluations"
 
     @abstractmethod
-    def measure(self, subject: Subject) -> dict[str, float]:
-        """Return what was measured, the number that tables show first.
+    def measure(self, subject: Subject) -> Measured:
+        """Return what was measured.
 
         Raises:
             MixupMultiError: it has no meaning for these data or this model; why.

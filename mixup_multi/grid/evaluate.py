@@ -10,16 +10,21 @@ import hashlib
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from mixup_multi import door
+from mixup_multi.engine.evaluate import Outputs
 from mixup_multi.engine.memory import to_channels_last
 from mixup_multi.engine.sealed import DamagedError, load_sealed, seal_of, set_aside
-from mixup_multi.engine.source import Data
+from mixup_multi.engine.source import Data, Source
 from mixup_multi.errors import MixupMultiError, OutputError, WriteError
 from mixup_multi.evaluations import Evaluation, Subject
+from mixup_multi.evaluations.evaluation import Part
 from mixup_multi.grid.locks import held
 from mixup_multi.grid.sealed_json import read_json, write_json
 from mixup_multi.grid.shelf import Shelf, Site, build_model
@@ -119,7 +124,7 @@ def _evaluate_cell(cell: Cell, choices: Sequence[Choice], shelf: Shelf) -> Itera
 def _measure(cell: Cell, choice: Choice, subject: Subject, folder: CellFolder) -> dict[str, Any]:
     began = time.perf_counter()
     evaluation = evaluation_of(choice)
-    values = evaluation.measure(subject)
+    measured = evaluation.measure(subject)
     record = {
         "name": choice.name,
         "label": choice.label,
@@ -127,10 +132,11 @@ def _measure(cell: Cell, choice: Choice, subject: Subject, folder: CellFolder) -
         "canonical": choice.canonical,
         "place": cell.evaluations.index(choice),
         "unit": evaluation.unit,
-        "values": values,
+        "values": dict(measured.values),
+        "curves": {name: asdict(curve) for name, curve in measured.curves.items()},
         "seconds": time.perf_counter() - began,
         "data_key": subject.data.key,
-        "weights": seal_of(folder.checkpoint),
+        "weights": _seal(folder),
     }
     write_json(_file(folder, choice, ".json"), record)
     _file(folder, choice, ".failure.json").unlink(missing_ok=True)
@@ -141,50 +147,88 @@ def _subject(cell: Cell, folder: CellFolder, shelf: Shelf) -> Subject:
     """Return a trained cell's model and data.
 
     Raises:
-        OutputError: the cell is not done, its weights are gone or its data has changed.
+        OutputError: the cell is not done, or its data has changed.
     """
     result = folder.read_whole("result")
-    if result is None or not folder.checkpoint.exists():
-        raise OutputError(
-            f"{folder.path} has no {'result' if result is None else 'checkpoint'}: expected a cell"
-            " that is done, with its weights; run its recipe again"
-        )
+    if result is None:
+        raise OutputError(f"{folder.path} has no result: expected a cell that is done")
     data = shelf.get(cell)
     if data.key != result["data_key"]:
         raise OutputError(
             f"the data of {folder.path} has changed since it was trained (its key was"
             f" {result['data_key']}, is {data.key}); run its recipe again, or give the old data"
         )
-    return subject_of(cell, data, shelf.site, _weights(folder))
+    return subject_of(cell, data, shelf.site, folder)
 
 
-def subject_of(
-    cell: Cell, data: Data, site: Site, weights: dict[str, Any] | None = None
-) -> Subject:
-    """Return a cell's model, with its weights or as it is built, and what evaluations need."""
-    model = build_model(cell, data).to(site.device)
-    if weights is not None:
-        model.load_state_dict(weights)
-    if cell.train.channels_last:
-        model = to_channels_last(model)
+def subject_of(cell: Cell, data: Data, site: Site, folder: CellFolder | None = None) -> Subject:
+    """Return what evaluations need of a cell.
+
+    Args:
+        cell: the cell.
+        data: its data.
+        site: where to compute.
+        folder: its folder, for its weights and stored logits; None for a model as it is built.
+    """
     loss = loss_named(cell.method.settings.get("loss") or data.loss)
-    return Subject(model.eval(), data, loss, site.device, cell.train.channels_last)
+    load = partial(_model, cell, data, site, folder)
+    stored = {} if folder is None else _stored_outputs(folder, data)
+    return Subject(load, data, loss, site.device, cell.train.channels_last, stored)
 
 
-def _weights(folder: CellFolder) -> dict[str, Any]:
+def _model(cell: Cell, data: Data, site: Site, folder: CellFolder | None) -> nn.Module:
+    model = build_model(cell, data).to(site.device)
+    if folder is not None:
+        _load_weights(model, folder)
+    return (to_channels_last(model) if cell.train.channels_last else model).eval()
+
+
+def _load_weights(model: nn.Module, folder: CellFolder) -> None:
+    """Give a model the weights of a cell's checkpoint.
+
+    Raises:
+        OutputError: they are gone, damaged, or of a model whose code was another.
+    """
+    path = folder.checkpoint
+    if not path.exists():
+        raise OutputError(
+            f"{folder.path} has no checkpoint, only what the model said of its test part: expected"
+            " a cell with its weights; run its recipe again"
+        )
     try:
-        weights: dict[str, Any] = load_sealed(folder.checkpoint)["model"]
+        model.load_state_dict(load_sealed(path)["model"])
     except DamagedError:
-        set_aside(folder.checkpoint)
+        set_aside(path)
         raise
-    return weights
+    except RuntimeError as error:
+        raise OutputError(
+            f"{path} does not fit the model that its recipe names, whose code has changed since:"
+            f" {error}; run its recipe again"
+        ) from error
+
+
+def _stored_outputs(folder: CellFolder, data: Data) -> dict[Part, Outputs]:
+    """Return the logits that are kept of parts whose examples are still the same."""
+    try:
+        content = folder.read_outputs()
+    except (OSError, DamagedError):
+        return {}
+    sources: dict[Part, Source | None] = {"test": data.test, "validation": data.validation}
+    return {
+        part: Outputs(content[part]["logits"], content[part]["targets"])
+        for part, source in sources.items()
+        if source is not None and part in content and list(source.ids) == content[part]["ids"]
+    }
 
 
 def _is_of(record: dict[str, Any], folder: CellFolder) -> bool:
-    try:
-        return bool(record["weights"] == seal_of(folder.checkpoint))
-    except OSError:
-        return False
+    return bool(record["weights"] == _seal(folder))
+
+
+def _seal(folder: CellFolder) -> str:
+    """Return the seal of a cell's weights; of what it said where they are gone."""
+    path = folder.checkpoint if folder.checkpoint.exists() else folder.path / "outputs.pt"
+    return seal_of(path)
 
 
 def _file(folder: CellFolder, choice: Choice, ending: str) -> Path:

@@ -31,7 +31,7 @@ def subject() -> Subject:
         optimizer.zero_grad()
         Softmax().value(model(batch.inputs), batch.targets).mean().backward()
         optimizer.step()
-    return Subject(model.eval(), data, Softmax(), torch.device("cpu"))
+    return Subject(lambda: model.eval(), data, Softmax(), torch.device("cpu"))
 
 
 def by_hand(subject: Subject, part: str = "test") -> float:
@@ -43,15 +43,15 @@ def by_hand(subject: Subject, part: str = "test") -> float:
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
 def test_the_plain_error_is_that_of_all_rows(subject: Subject, part: str) -> None:
-    measured = Error(part=part, batch_size=7).measure(subject)  # type: ignore[arg-type]
+    measured = Error(part=part, batch_size=7).measure(subject).values  # type: ignore[arg-type]
     assert measured["error"] == pytest.approx(by_hand(subject, part))
     assert measured["rows"] == len(subject.part(part))  # type: ignore[arg-type]
 
 
 def test_an_attack_of_no_size_changes_nothing_and_a_large_one_much(subject: Subject) -> None:
-    plain = Error().measure(subject)["error"]
+    plain = Error().measure(subject).values["error"]
     errors = [
-        Error(attack=Attack(eps, eps / 4, 10, point="hidden1")).measure(subject)["error"]
+        Error(attack=Attack(eps, eps / 4, 10, point="hidden1")).measure(subject).values["error"]
         for eps in (0.0, 0.2, 1.0, 3.0)
     ]
     assert errors[0] == plain
@@ -71,7 +71,7 @@ def test_nothing_of_the_model_changes(subject: Subject) -> None:
 
 
 def test_rows_are_a_fixed_choice(subject: Subject) -> None:
-    first, again = (Error(rows=11, seed=3).measure(subject) for _ in range(2))
+    first, again = (Error(rows=11, seed=3).measure(subject).values for _ in range(2))
     assert first == again
     assert first["rows"] == 11
     index = [b.rows for b in subject.batches("test", 11, 4, 3)]
@@ -80,13 +80,13 @@ def test_rows_are_a_fixed_choice(subject: Subject) -> None:
     assert torch.equal(rows, rows.unique())
     others = torch.cat([b.rows for b in subject.batches("test", 11, 4, 4)])  # type: ignore[misc]
     assert not torch.equal(rows, others)
-    assert Error(rows=10_000).measure(subject)["rows"] == len(subject.data.test)
+    assert Error(rows=10_000).measure(subject).values["rows"] == len(subject.data.test)
 
 
 def test_a_stronger_search_is_no_weaker(subject: Subject) -> None:
     def error(**changes: object) -> float:
         attack = replace(Attack(0.6, 0.15, 1, point="hidden1"), **changes)  # type: ignore[arg-type]
-        return Error(attack=attack).measure(subject)["error"]
+        return Error(attack=attack).measure(subject).values["error"]
 
     assert error(steps=20) >= error(steps=1)
     assert error(steps=5, restarts=4) >= error(steps=5) - 1e-9

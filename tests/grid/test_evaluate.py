@@ -110,7 +110,7 @@ def test_a_failure_is_told_kept_and_stops_nothing_else(out: Path, cells: Sequenc
     CellFolder.of(out, cells[0]).checkpoint.unlink()
     done = invoke("run", recipe, "--out", out)
     assert done.code == 2
-    assert "has no checkpoint: expected a cell that is done" in done.out
+    assert "has no checkpoint, only what the model said" in done.out
     assert "2 evaluations failed" in done.out
     kept = list(out.glob("cells/*/evaluations/*.failure.json"))
     assert len(kept) == 2
