@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from mixup_multi.grid.evaluate import stored
 from mixup_multi.report.cells import FinishedCell
 from mixup_multi.report.group import Group
 from mixup_multi.report.sheet import Entry, Sheet, count, spread, words
@@ -16,15 +15,14 @@ from mixup_multi.report.statistics import deviation
 
 def evaluation_sheet(group: Group) -> Sheet | None:
     """Return data set, model and method x evaluations; None where nothing was measured."""
-    records = {cell.record["key"]: stored(cell.folder) for cell in group.cells}
-    headings = _headings([record for own in records.values() for record in own])
+    headings = evaluation_headings(group)
     if not headings:
         return None
     rows = [
-        (*words(*row, method), *_entries(group.at(row, method), records, headings))
+        (*words(*row, method), *_entries(group.at(row, method), headings))
         for row, method, _ in group.places()
     ]
-    all_records = {r["canonical"]: r for own in records.values() for r in own}
+    records = {record["canonical"]: record for cell in group.cells for record in cell.evaluations}
     return Sheet(
         name=f"{group.name}-evaluations",
         title="Evaluations",
@@ -32,7 +30,7 @@ def evaluation_sheet(group: Group) -> Sheet | None:
         " weights; what each column is stands below.",
         headings=("Data set", "Model", "Method", "n", *headings.values()),
         rows=tuple(rows),
-        notes=tuple(f"{h}: {_described(all_records[c])}" for c, h in headings.items()),
+        notes=tuple(f"{h}: {_described(records[c])}" for c, h in headings.items()),
     )
 
 
@@ -47,11 +45,12 @@ def _described(entry: Mapping[str, Any]) -> str:
     return f"{entry['name']} ({', '.join(said)})" if said else str(entry["name"])
 
 
-def _headings(records: list[dict[str, Any]]) -> dict[str, str]:
+def evaluation_headings(group: Group) -> dict[str, str]:
     """Return a heading for each evaluation; equal labels of different ones are numbered."""
     labels: dict[str, str] = {}
-    for record in records:
-        labels.setdefault(record["canonical"], f"{record['label']} {record['unit']}")
+    for cell in group.cells:
+        for record in cell.evaluations:
+            labels.setdefault(record["canonical"], f"{record['label']} {record['unit']}".strip())
     taken: dict[str, int] = {}
     for canonical, label in labels.items():
         taken[label] = taken.get(label, 0) + 1
@@ -59,14 +58,10 @@ def _headings(records: list[dict[str, Any]]) -> dict[str, str]:
     return labels
 
 
-def _entries(
-    cells: list[FinishedCell],
-    records: Mapping[str, list[dict[str, Any]]],
-    headings: Mapping[str, str],
-) -> list[Entry]:
+def _entries(cells: Sequence[FinishedCell], headings: Mapping[str, str]) -> list[Entry]:
     found: dict[str, list[float]] = {}
     for cell in cells:
-        for record in records[cell.record["key"]]:
+        for record in cell.evaluations:
             first = next(iter(record["values"].values()))
             found.setdefault(record["canonical"], []).append(float(first))
     entries = [count(max(map(len, found.values()), default=0))]
