@@ -13,7 +13,8 @@ from mixup_multi.cli.optional import OptionalRayAddress
 app = typer.Typer(
     name="mixup-multi",
     help="Mixup-family training for images, tables, speech and graphs.\n\n"
-    "Example: mixup-multi run quickstart",
+    "Example: mixup-multi run quickstart\n\n"
+    "Exit codes: 0 all is done; 2 a mistake, or cells that failed; 130 stopped by Ctrl-C.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -34,6 +35,7 @@ SetOption = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change a recipe's key, e.g. train.epochs=3."),
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 OutOption = Annotated[
     Path | None, typer.Option(help="Output folder. Default: runs/NAME of the first recipe.")
 ]
@@ -50,6 +52,23 @@ class TrackerName(StrEnum):
 
     mlflow = "mlflow"
     tensorboard = "tensorboard"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from mixup_multi import __version__
+
+        typer.echo(f"mixup-multi {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _whole(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+    ] = False,
+) -> None: ...
 
 
 @app.command(cls=OptionalRayAddress)
@@ -119,7 +138,7 @@ def plan_(
     recipes: Recipes,
     data: DataOption = None,
     out: OutOption = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    json_: JsonOption = False,
     set_: SetOption = None,
 ) -> None:
     """Print each cell and how far it is, and about how long the rest will take; train nothing.
@@ -206,11 +225,30 @@ def list_(
         str | None,
         typer.Argument(help="adapters, datasets, models, methods, attacks, ...; all by default."),
     ] = None,
+    json_: JsonOption = False,
 ) -> None:
-    """List what recipes can name."""
+    """List what recipes can name.
+
+    Examples:
+      mixup-multi list methods
+      mixup-multi list datasets --json
+    """
     from mixup_multi.cli.listing import print_lists
 
-    print_lists(what)
+    print_lists(what, as_json=json_)
+
+
+@app.command()
+def doctor(data: DataOption = None, json_: JsonOption = False) -> None:
+    """Print versions, devices, extras and which data is here, and what is wrong with them.
+
+    Examples:
+      mixup-multi doctor --data ~/data
+    """
+    from mixup_multi.cli.doctor import print_doctor
+    from mixup_multi.cli.plan import data_root
+
+    raise typer.Exit(print_doctor(data_root(data), as_json=json_))
 
 
 @app.command()
@@ -256,9 +294,9 @@ def verify(names: DatasetNames, data: DataOption = None, set_: SettingOption = N
 
 
 @data_app.command()
-def where(data: DataOption = None) -> None:
+def where(data: DataOption = None, json_: JsonOption = False) -> None:
     """Print where each data set is looked for, whether it is there, and its download's size."""
     from mixup_multi.cli.data import print_places
     from mixup_multi.cli.plan import data_root
 
-    print_places(data_root(data))
+    print_places(data_root(data), as_json=json_)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import json
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -69,14 +71,24 @@ LISTS: dict[str, tuple[tuple[str, ...], Callable[[], Rows]]] = {
 }
 
 
-def print_lists(what: str | None) -> None:
+def print_lists(what: str | None, *, as_json: bool = False) -> None:
     """Print one list, or all."""
     if what is not None and what not in LISTS:
         raise SettingError(f"there is no list {what!r}{did_you_mean(what, LISTS)}")
+    asked = [what] if what else list(LISTS)
+    if as_json:
+        found = {name: [_entry(LISTS[name][0], row) for row in LISTS[name][1]()] for name in asked}
+        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+        return
     console = Console()
-    for name in [what] if what else LISTS:
+    for name in asked:
         headings, rows = LISTS[name]
         table = Table(*headings, title=name, title_justify="left", box=None, pad_edge=False)
         for row in rows():
             table.add_row(*map(escape, row))
         console.print(table, "")
+
+
+def _entry(headings: tuple[str, ...], row: tuple[str, ...]) -> dict[str, str]:
+    """Return a row with names for its columns; the nameless one is the summary."""
+    return {heading or "summary": text for heading, text in zip(headings, row, strict=True)}
