@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
         for name in ("locks", "recipes", "store", "protocol", "selection", "evaluate")
     },
     "grid": BASE | {"objectives", "engine", "evaluations", "door", "recipe", "grid"},
+    "sklearn": BASE | {"objectives", "engine", "door", "sklearn"},
     "cli": {"errors", "engine", "door", "recipe", "grid", "report", "cli"},
     "__main__": {"cli"},
     "adapter": BASE | {"door", "engine.source", "engine.splits", "engine.cache"},
