@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from mixup_multi import door
@@ -31,6 +32,7 @@ from mixup_multi.grid.shelf import Shelf, Site, build_model
 from mixup_multi.grid.store import CellFolder
 from mixup_multi.objectives.losses import loss_named
 from mixup_multi.recipe.cell import Cell, Choice
+from mixup_multi.streams import seed_of
 
 FOLDER = "evaluations"
 
@@ -177,7 +179,9 @@ def subject_of(cell: Cell, data: Data, site: Site, folder: CellFolder | None = N
 
 
 def _model(cell: Cell, data: Data, site: Site, folder: CellFolder | None) -> nn.Module:
-    model = build_model(cell, data).to(site.device)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed_of(cell.seed, "init"))  # as it was built to be trained
+        model = build_model(cell, data).to(site.device)
     if folder is not None:
         _load_weights(model, folder)
     return (to_channels_last(model) if cell.train.channels_last else model).eval()
