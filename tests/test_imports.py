@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "attacks": BASE | {"attacks"},
     "mix": BASE | {"mix"},
     "objectives": BASE | {"mix", "attacks", "objectives"},
+    "predict": BASE | {"mix", "attacks", "objectives", "predict"},
     "engine": BASE | {"objectives", "engine"},
     "door": {"errors"},
     "recipe": {"errors", "engine", "door", "recipe"},

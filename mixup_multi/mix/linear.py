@@ -26,6 +26,15 @@ class Blend(Protocol):
         """Return the blended tree and the mix that the labels should get."""
 
 
+def check_mixable(leaf: Tensor) -> None:
+    """Raise `PointError` where the values are integers, codes of which no mean exists."""
+    if not leaf.is_floating_point():
+        raise PointError(
+            f"values of type {leaf.dtype} cannot be mixed: expected floating point. Mix integer"
+            " codes at a point after their embedding, pixels after their normalisation."
+        )
+
+
 def mix_rows(leaf: Tensor, mix: Mix) -> Tensor:
     """Return own x_i + (1 - own) x_partner for every row of `leaf` `(n, ...)`.
 
@@ -35,11 +44,7 @@ def mix_rows(leaf: Tensor, mix: Mix) -> Tensor:
     Raises:
         PointError: the values are integers, codes of which no mean exists.
     """
-    if not leaf.is_floating_point():
-        raise PointError(
-            f"values of type {leaf.dtype} cannot be mixed: expected floating point. Mix integer"
-            " codes at a point after their embedding, pixels after their normalisation."
-        )
+    check_mixable(leaf)
     own = per_row(mix.own.to(leaf, non_blocking=True), leaf)
     return take_rows(leaf, mix.partner).lerp_(leaf, own)
 
