@@ -12,6 +12,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from mixup_multi.attacks.quiet import looked_at
 from mixup_multi.errors import SettingError
 from mixup_multi.objectives.losses import Loss
 from mixup_multi.objectives.objective import TrainingPart
@@ -74,10 +75,11 @@ class CombinedInference(Predictor):
         edits: Edits | None = None,
     ) -> Tensor:
         """Return logits `(n, c)` of one or the other; see `Predictor.logits`."""
-        asked = Question.about(model, inputs, judge, rows, edits)
-        predicted = self.predicted.averaged(asked, seed_of(seed, "predicted"))
-        attacked = asked.confidence(asked.plain) - asked.confidence(predicted) >= self.gap
-        if not bool(attacked.any()):
-            return predicted
-        other = self.other.averaged(asked, seed_of(seed, "other"))
-        return torch.where(attacked[:, None], other, predicted)
+        with looked_at(model, "eval"):
+            asked = Question.about(model, inputs, judge, rows, edits)
+            predicted = self.predicted.averaged(asked, seed_of(seed, "predicted"))
+            attacked = asked.confidence(asked.plain) - asked.confidence(predicted) >= self.gap
+            if not bool(attacked.any()):
+                return predicted
+            other = self.other.averaged(asked, seed_of(seed, "other"))
+            return torch.where(attacked[:, None], other, predicted)

@@ -26,9 +26,9 @@ from mixup_multi.errors import PointError, SettingError
 from mixup_multi.mix.linear import check_mixable
 from mixup_multi.objectives.losses import Loss
 from mixup_multi.objectives.objective import TrainingPart
-from mixup_multi.points import Edits, check_points, flow_at, offered_points
+from mixup_multi.points import Edits, check_points, flow_at, offered_points, run_edited
 from mixup_multi.predict.pool import Pool, Pooling, classes_in, examples_of
-from mixup_multi.predict.predictor import Predictor, logits_of
+from mixup_multi.predict.predictor import Predictor
 from mixup_multi.predict.question import Question
 from mixup_multi.tree import Tree, take_rows, to_device, tree_map
 
@@ -102,10 +102,11 @@ class MixupInference(Predictor):
             SettingError: there is no pool, as `fit` was not called.
             PointError: what flows at the point cannot be mixed.
         """
-        return self.averaged(Question.about(model, inputs, judge, rows, edits), seed)
+        with looked_at(model, "eval"):
+            return self.averaged(Question.about(model, inputs, judge, rows, edits), seed)
 
     def averaged(self, asked: Question, seed: int) -> Tensor:
-        """Return logits `(n, c)` of the mean over the samples."""
+        """Return logits `(n, c)` of the mean over the samples; the model is in evaluation mode."""
         places = self.draw(asked, seed)
         samples, places = self._samples(asked, places)
         passes = torch.split(places, max(1, self.chunk // places.shape[1]))
@@ -113,7 +114,7 @@ class MixupInference(Predictor):
         logits = []
         for some in passes:
             mixed = partial(self._mixed, asked, samples, some)
-            logits.append(_computed_again(mixed) if again else mixed())
+            logits.append(_computed_again(asked.model, mixed) if again else mixed())
         return asked.judge.averaged(torch.cat(logits))
 
     def draw(self, asked: Question, seed: int) -> Tensor:
@@ -141,11 +142,10 @@ class MixupInference(Predictor):
             model = model.model
         needed, places = torch.unique(places, return_inverse=True)
         device = asked.plain.device
-        with looked_at(model, "eval"):
-            flows = [
-                flow_at(model, to_device(examples_of(pool.inputs, some), device), point)
-                for some in torch.split(needed, self.chunk)
-            ]
+        flows = [
+            flow_at(model, to_device(examples_of(pool.inputs, some), device), point)
+            for some in torch.split(needed, self.chunk)
+        ]
         return tree_map(lambda *leaves: torch.cat(leaves), *flows), places
 
     def _mixed(self, asked: Question, samples: Tree, places: Tensor) -> Tensor:
@@ -157,7 +157,7 @@ class MixupInference(Predictor):
             flow = flow if before is None else before(flow)
             return _mixtures(flow, samples, places, self.share)
 
-        logits = logits_of(asked.model, asked.inputs, {**asked.edits, point: mix})
+        logits = run_edited(asked.model, asked.inputs, {**asked.edits, point: mix})
         if len(logits) != places.numel():
             raise PointError(
                 f"{places.numel()} mixtures at {point!r} came out as {len(logits)} rows; expected"
@@ -180,12 +180,17 @@ def _mixtures(flow: Tree, samples: Tree, places: Tensor, own: float) -> Tree:
     def mixed(leaf: Tensor, pooled: Tensor) -> Tensor:
         check_mixable(leaf)
         partner = take_rows(pooled, places.flatten()).to(leaf)
-        return torch.lerp(partner.view(-1, *leaf.shape), leaf[None], own).flatten(0, 1)
+        return partner.view(-1, *leaf.shape).lerp_(leaf[None], own).flatten(0, 1)
 
     return tree_map(mixed, flow, samples)
 
 
-def _computed_again(function: Callable[[], Tensor]) -> Tensor:
+def _computed_again(model: nn.Module, function: Callable[[], Tensor]) -> Tensor:
     """Return its value, keeping nothing for the gradient, for which it is called once more."""
-    value: Tensor = checkpoint(function, use_reentrant=False, preserve_rng_state=False)
+
+    def looking() -> Tensor:
+        with looked_at(model, "eval"):  # by the second time the model is as it was
+            return function()
+
+    value: Tensor = checkpoint(looking, use_reentrant=False, preserve_rng_state=False)
     return value

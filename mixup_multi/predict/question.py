@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mixup_multi.objectives.losses import Loss
-from mixup_multi.points import Edits
-from mixup_multi.predict.predictor import logits_of
+from mixup_multi.points import Edits, run_edited
 from mixup_multi.tree import Tree
 
 
@@ -33,9 +32,9 @@ class Question:
     def about(
         cls, model: nn.Module, inputs: Tree, judge: Loss, rows: Tensor | None, edits: Edits | None
     ) -> Self:
-        """Return the question, with the plain logits."""
+        """Return the question, with the plain logits; the model is in evaluation mode."""
         with torch.no_grad():
-            plain = logits_of(model, inputs, edits)
+            plain = run_edited(model, inputs, edits or {})
         return cls(model, inputs, judge, rows, edits or {}, plain)
 
     def confidence(self, logits: Tensor) -> Tensor:

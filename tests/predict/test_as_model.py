@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from predictions import CLASSES, labels, mlp, rows, training
+from predictions import CLASSES, drawn, labels, mlp, rows, training
 from torch import Tensor
 
 from mixup_multi.attacks.presets import fgsm, pgd
@@ -17,7 +17,6 @@ from mixup_multi.objectives.losses import Sigmoid, Softmax
 from mixup_multi.points import HasPoints
 from mixup_multi.predict import MixupInference, Plain, Pooling, as_model
 from mixup_multi.predict.presets import mi_combined
-from mixup_multi.predict.question import Question
 
 SOFTMAX = Softmax()
 TARGETS = as_targets(labels(6), CLASSES, torch.float64)
@@ -30,8 +29,7 @@ def fitted(of: str = "other", **settings) -> MixupInference:
 
 def naive_loss(predictor: MixupInference, net, x: Tensor, seed: int) -> Tensor:
     """Return the cross-entropy of the mean probability, each sample in a pass of its own."""
-    asked = Question.about(net, x, SOFTMAX, None, None)
-    samples = training().data.train.inputs[predictor.pool.rows[predictor.draw(asked, seed)]]
+    samples = training().data.train.inputs[drawn(predictor, net, x, seed)]
     net = copy.deepcopy(net).eval()
     own = predictor.share
     p = sum(net(own * x + (1 - own) * some).softmax(1) for some in samples) / len(samples)

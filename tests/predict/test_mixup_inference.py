@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from predictions import CLASSES, FEATURES, TRAIN, labels, mlp, rows, training
+from predictions import CLASSES, FEATURES, TRAIN, drawn, labels, mlp, rows, training
 from torch import Tensor, nn
 
 from mixup_multi.batch import as_targets
@@ -16,7 +16,6 @@ from mixup_multi.objectives.losses import Sigmoid, Softmax
 from mixup_multi.points import run_edited
 from mixup_multi.predict import MixupInference, Plain, Pooling
 from mixup_multi.predict.presets import mi_combined, mi_ol, mi_pl
-from mixup_multi.predict.question import Question
 from mixup_multi.streams import seed_of
 
 SOFTMAX = Softmax()
@@ -26,12 +25,6 @@ ALL = Pooling(None)
 def fitted(of: str, samples: int = 6, **settings) -> MixupInference:
     settings = {"pooling": ALL, **settings}
     return MixupInference(of, samples=samples, **settings).fit(training())
-
-
-def drawn(predictor: MixupInference, net: nn.Module, x: Tensor, seed: int = 3) -> Tensor:
-    """Return the training rows `(N, n)` that the predictor draws."""
-    asked = Question.about(net, x, SOFTMAX, None, None)
-    return predictor.pool.rows[predictor.draw(asked, seed)]
 
 
 def plain(net: nn.Module, x: Tensor) -> Tensor:
@@ -98,7 +91,7 @@ def test_probabilities_linear_in_the_input_are_mixed_as_the_input_is(of, close):
 
     predictor, x = fitted(of, samples=7, share=0.3), rows(5)
     with torch.no_grad():
-        samples = net(training().data.train.inputs[drawn(predictor, net, x)]).mean(0)
+        samples = net(training().data.train.inputs[drawn(predictor, net, x, 3)]).mean(0)
         expected = 0.3 * net(x) + 0.7 * samples
     close(predictor.probabilities(net, x, 3, Identity()), expected, atol=1e-13)
 
@@ -107,8 +100,8 @@ def test_mi_pl_draws_the_predicted_class_only_and_mi_ol_every_other():
     net, x = mlp(), rows(40)
     predicted = plain(net, x).argmax(1)
     assert predicted.unique().numel() == CLASSES
-    assert (labels()[drawn(fitted("predicted", 50), net, x)] == predicted).all()
-    others = labels()[drawn(fitted("other", 50), net, x)]
+    assert (labels()[drawn(fitted("predicted", 50), net, x, 3)] == predicted).all()
+    others = labels()[drawn(fitted("other", 50), net, x, 3)]
     assert (others != predicted).all()
     for k in range(CLASSES):  # each of the two others about as often
         seen = others[:, predicted == k].flatten().bincount(minlength=CLASSES) / others.numel()
@@ -164,9 +157,8 @@ def test_two_classes_will_do_as_two_columns_or_one(judge, close):
     targets = as_targets(classes, 2) if columns == 2 else classes[:, None].double()
     net, x = mlp(columns), rows(6)
     predictor = MixupInference("other", 0.5, 5, ALL).fit(training(targets=targets))
-    asked = Question.about(net, x, judge, None, None)
-    samples = predictor.pool.rows[predictor.draw(asked, 0)]
-    p = judge.mean_response(asked.plain)
+    samples = drawn(predictor, net, x, 0, judge)
+    p = Plain().probabilities(net, x, 0, judge)
     predicted = p.argmax(1) if columns == 2 else (p[:, 0] > 0.5).long()
     assert (classes[samples] == 1 - predicted).all()
     mixed = 0.5 * x + 0.5 * training().data.train.inputs[samples]

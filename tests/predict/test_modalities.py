@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from predictions import drawn
 from torch import Tensor
 
 from mixup_multi import door
@@ -15,7 +16,6 @@ from mixup_multi.engine.training import Training
 from mixup_multi.objectives.losses import LOSSES, Loss
 from mixup_multi.points import flow_at, offered_points, run_edited
 from mixup_multi.predict import MixupInference, Plain, Pooling, as_model
-from mixup_multi.predict.question import Question
 from mixup_multi.tree import tree_map
 
 CASES = {
@@ -38,10 +38,9 @@ def by_hand(
     predictor: MixupInference, net: torch.nn.Module, data: Data, inputs, judge: Loss
 ) -> Tensor:
     """Return F_MI from one pass a sample, over the graphs or rows as the source gathers them."""
-    asked = Question.about(net, inputs, judge, None, None)
     place = predictor.place(net)
     total = torch.zeros(())
-    for samples in predictor.pool.rows[predictor.draw(asked, 1)]:
+    for samples in drawn(predictor, net, inputs, 1, judge):
         partner = flow_at(net, data.train.gather(samples).inputs, place)
 
         def mix(flow, partner=partner):

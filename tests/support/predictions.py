@@ -5,10 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mixup_multi.attacks.quiet import looked_at
 from mixup_multi.batch import as_targets
 from mixup_multi.engine.source import Data, TensorSource
 from mixup_multi.engine.training import Training
+from mixup_multi.objectives.losses import Loss, Softmax
 from mixup_multi.points import Staged
+from mixup_multi.predict import MixupInference
+from mixup_multi.predict.question import Question
+from mixup_multi.tree import Tree
 
 CLASSES, FEATURES, TRAIN = 3, 4, 60
 
@@ -53,3 +58,12 @@ def mlp(outputs: int = CLASSES) -> Staged:
         net.stages["head"].bias -= net.eval()(rows(64)).mean(0)  # every class is predicted
         net.train()
     return net
+
+
+def drawn(
+    predictor: MixupInference, net: nn.Module, inputs: Tree, seed: int, judge: Loss | None = None
+) -> Tensor:
+    """Return the training rows `(N, n)` that the predictor draws."""
+    with looked_at(net, "eval"):
+        asked = Question.about(net, inputs, judge or Softmax(), None, None)
+        return predictor.pool.rows[predictor.draw(asked, seed)]
