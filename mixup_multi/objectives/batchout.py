@@ -84,8 +84,7 @@ class Batchout(Objective):
         """Draw partners and shares of the first layer, the layer, and a seed for the others."""
         mix = self._mix(targets, generator)
         where = torch.rand(1, generator=generator, dtype=torch.float64).item()
-        seed = int(torch.randint(2**62, (1,), generator=generator))
-        return Draw(mix, where, seed=seed)
+        return Draw(mix, where, seed=_seed(generator))
 
     def candidates(self, model: nn.Module) -> Sequence[str]:
         """Return the points of which some are perturbed.
@@ -130,8 +129,7 @@ class Batchout(Objective):
                 mix = self._mix(batch.targets, generator)
             if name in self.shares:
                 mix = replace(mix, own=self.shares[name].draw(len(batch), generator))
-            seed = int(torch.randint(2**62, (1,), generator=generator))
-            edits[name] = partial(self._perturb, mix=mix, rows=rows, seed=seed)
+            edits[name] = partial(self._perturb, mix=mix, rows=rows, noise=_branch(generator))
         return score(self.loss_fn, run_edited(model, batch.inputs, edits), batch.targets)
 
     def _mix(self, targets: Tensor, generator: Generator) -> Mix:
@@ -144,12 +142,11 @@ class Batchout(Objective):
             partner = draw_partner(self.partner, targets, generator)
         return Mix(partner, self.share.draw(n, generator))
 
-    def _perturb(self, flow: Tree, mix: Mix, rows: int, seed: int) -> Tree:
+    def _perturb(self, flow: Tree, mix: Mix, rows: int, noise: Generator) -> Tree:
         """Return the flow with its first `rows` rows moved."""
         if self.towards == "rows":
             return tree_map(partial(towards_rows, mix=mix, rows=rows), flow)
-        generator = torch.Generator().manual_seed(seed)
-        return tree_map(partial(towards_noise, mix=mix, rows=rows, generator=generator), flow)
+        return tree_map(partial(towards_noise, mix=mix, rows=rows, generator=noise), flow)
 
 
 def towards_rows(leaf: Tensor, mix: Mix, rows: int) -> Tensor:
@@ -172,3 +169,12 @@ def _add(leaf: Tensor, direction: Tensor, mix: Mix) -> Tensor:
     rows = len(direction)
     amount = per_row((1 - mix.own)[:rows].to(leaf), leaf)
     return torch.cat([leaf[:rows] + amount * direction, leaf[rows:]])
+
+
+def _seed(generator: Generator) -> int:
+    return int(torch.randint(2**62, (1,), generator=generator))
+
+
+def _branch(generator: Generator) -> Generator:
+    """Return a generator of a layer's own, so that the order of the layers does not matter."""
+    return torch.Generator().manual_seed(_seed(generator))

@@ -266,7 +266,7 @@ def test_a_tree_of_hidden_states_is_moved_leaf_by_leaf(close):
     leaves = (batch().inputs, 2 * batch().inputs[:, :2])
     mix = Mix(torch.arange(N).roll(1), torch.tensor([0.7], dtype=torch.float64))
     method = Batchout()
-    moved = method._perturb(leaves, mix, 4, 0)
+    moved = method._perturb(leaves, mix, 4, stream(0, "mix"))
     expected = [torch.cat([0.7 * h[:4] + 0.3 * h[mix.partner][:4], h[4:]]) for h in leaves]
     for got, wanted in zip(moved, expected, strict=True):
         close(got, wanted, atol=1e-15)
