@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +50,21 @@ def mix_rows(leaf: Tensor, mix: Mix) -> Tensor:
     return take_rows(leaf, mix.partner).lerp_(leaf, own)
 
 
+def map_mixable(mixed: Callable[..., Tensor], tree: Tree, *others: Tree) -> Tree:
+    """Return what `mixed` makes of the leaves of `tree`, and of `others` like it.
+
+    Raises:
+        PointError: it is no tree of tensors, e.g. a graph batch.
+    """
+    try:
+        return tree_map(mixed, tree, *others)
+    except TypeError as error:
+        raise PointError(
+            f"mixing was asked for where no tensors flow ({error}); choose another point of"
+            " the model, e.g. a graph model's readout"
+        ) from error
+
+
 @dataclass(frozen=True, slots=True)
 class Linear:
     """Mix every leaf with the drawn share; the labels get the same share."""
@@ -62,10 +78,4 @@ class Linear:
         Raises:
             PointError: what flows here is no tree of floating point tensors, e.g. a graph batch.
         """
-        try:
-            return tree_map(lambda leaf: mix_rows(leaf, mix), tree), mix
-        except TypeError as error:
-            raise PointError(
-                f"mixing was asked for where no tensors flow ({error}); choose another point of"
-                " the model, e.g. a graph model's readout"
-            ) from error
+        return map_mixable(lambda leaf: mix_rows(leaf, mix), tree), mix

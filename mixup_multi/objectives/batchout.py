@@ -23,13 +23,13 @@ from torch import Generator, Tensor, nn
 from mixup_multi.batch import Batch
 from mixup_multi.errors import PointError, SettingError
 from mixup_multi.mix.draw import Mix, Partner, Share, draw_partner
-from mixup_multi.mix.linear import check_mixable
+from mixup_multi.mix.linear import check_mixable, map_mixable
 from mixup_multi.mix.shares import UniformShare
 from mixup_multi.objectives.erm import score
 from mixup_multi.objectives.losses import Loss, Softmax
 from mixup_multi.objectives.objective import Draw, Objective, Terms
 from mixup_multi.points import check_points, offered_points, run_edited
-from mixup_multi.tree import Tree, per_row, take_rows, tree_map
+from mixup_multi.tree import Tree, per_row, take_rows
 
 Meets = Partner | Literal["mirrored"]
 Layers = Literal["all", "alternate", "random", "middle"]
@@ -145,8 +145,8 @@ class Batchout(Objective):
     def _perturb(self, flow: Tree, mix: Mix, rows: int, noise: Generator) -> Tree:
         """Return the flow with its first `rows` rows moved."""
         if self.towards == "rows":
-            return tree_map(partial(towards_rows, mix=mix, rows=rows), flow)
-        return tree_map(partial(towards_noise, mix=mix, rows=rows, generator=noise), flow)
+            return map_mixable(partial(towards_rows, mix=mix, rows=rows), flow)
+        return map_mixable(partial(towards_noise, mix=mix, rows=rows, generator=noise), flow)
 
 
 def towards_rows(leaf: Tensor, mix: Mix, rows: int) -> Tensor:

@@ -23,7 +23,7 @@ from torch.utils.checkpoint import checkpoint
 from mixup_multi.attacks.attack import Shifted
 from mixup_multi.attacks.quiet import looked_at
 from mixup_multi.errors import PointError, SettingError
-from mixup_multi.mix.linear import check_mixable
+from mixup_multi.mix.linear import check_mixable, map_mixable
 from mixup_multi.objectives.losses import Loss
 from mixup_multi.objectives.objective import TrainingPart
 from mixup_multi.points import Edits, check_points, flow_at, offered_points, run_edited
@@ -182,7 +182,7 @@ def _mixtures(flow: Tree, samples: Tree, places: Tensor, own: float) -> Tree:
         partner = take_rows(pooled, places.flatten()).to(leaf)
         return partner.view(-1, *leaf.shape).lerp_(leaf[None], own).flatten(0, 1)
 
-    return tree_map(mixed, flow, samples)
+    return map_mixable(mixed, flow, samples)
 
 
 def _computed_again(model: nn.Module, function: Callable[[], Tensor]) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mixup_multi.batch import Joint
-from mixup_multi.errors import SettingError
+from mixup_multi.errors import PointError, SettingError
 from mixup_multi.objectives.objective import Rows
 from mixup_multi.streams import stream
 from mixup_multi.tree import Tree, take_rows, to_device, tree_map
@@ -129,10 +129,20 @@ def classes_in(targets: Tensor) -> tuple[Tensor, int]:
 
 
 def examples_of(inputs: Tree, index: Tensor) -> Tree:
-    """Return the inputs of the examples at `index` `(m,)`."""
-    if isinstance(inputs, Joint):
-        return inputs.examples_at(index)
-    return tree_map(lambda leaf: take_rows(leaf, index), inputs)
+    """Return the inputs of the examples at `index` `(m,)`.
+
+    Raises:
+        PointError: single examples cannot be taken of them.
+    """
+    try:
+        if isinstance(inputs, Joint):
+            return inputs.examples_at(index)
+        return tree_map(lambda leaf: take_rows(leaf, index), inputs)
+    except (TypeError, ValueError) as error:
+        raise PointError(
+            f"samples cannot be taken of the training part ({error}); expected inputs that are"
+            " tensors, or that have examples_at(index)"
+        ) from error
 
 
 def _labels(source: Rows, rows: Tensor) -> tuple[Tensor, int]:

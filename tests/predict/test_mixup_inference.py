@@ -245,3 +245,34 @@ def test_what_cannot_be_done_says_why():
     embedded = nn.Sequential(nn.Embedding(TRAIN, 2), nn.Flatten(), nn.Linear(8, CLASSES))
     with pytest.raises(PointError, match="int64 cannot be mixed"):
         mi_ol(pool=None).fit(codes).probabilities(embedded, torch.ones(2, 4).long(), 0, SOFTMAX)
+
+
+class Opaque:
+    """Inputs that are neither a tree of tensors nor a `Joint`."""
+
+    def __init__(self, rows: Tensor) -> None:
+        self.rows = rows
+
+    def to(self, device: str) -> Opaque:
+        return self
+
+
+class Reads(nn.Module):
+    points = ("input", "hidden")
+
+    def forward(self, inputs, edits):
+        inputs = edits.get("input", lambda flow: flow)(inputs)
+        return edits.get("hidden", lambda flow: flow)(inputs.rows[:, :CLASSES])
+
+
+@pytest.mark.parametrize(
+    ("point", "message"),
+    [("input", "where no tensors flow.*Opaque"), ("hidden", "samples cannot be taken.*Opaque")],
+)
+def test_inputs_that_are_no_tensors_are_refused(point, message):
+    part = training()
+    whole = Pooling(None).draw(part.source)
+    pool = replace(whole, inputs=Opaque(whole.inputs))
+    predictor = replace(mi_ol(point=point), pool=pool)
+    with pytest.raises(PointError, match=message):
+        predictor.probabilities(Reads(), Opaque(rows(3)), 0, SOFTMAX)
