@@ -21,7 +21,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from mixup_multi.batch import Batch
-from mixup_multi.errors import PointError, SettingError
+from mixup_multi.errors import PointError, SettingError, did_you_mean
 from mixup_multi.mix.draw import Mix, Partner, Share, draw_partner
 from mixup_multi.mix.linear import check_mixable, map_mixable
 from mixup_multi.mix.shares import UniformShare
@@ -106,8 +106,15 @@ class Batchout(Objective):
         return hidden
 
     def check(self, model: nn.Module) -> None:
-        """Raise `PointError` where the model does not offer the points."""
-        check_points(offered_points(model), (*self.candidates(model), *self.shares))
+        """Raise `PointError` where the model does not offer the points, or one has no effect."""
+        names = self.candidates(model)
+        check_points(offered_points(model), names)
+        for name in self.shares:
+            if name not in names:
+                raise PointError(
+                    f"an amount of its own was given for {name!r}, which is not among the points"
+                    f" that are perturbed{did_you_mean(name, names)}"
+                )
 
     def perturbed(self, model: nn.Module, draw: Draw) -> Sequence[str]:
         """Return the points that this draw perturbs."""

@@ -307,5 +307,8 @@ def test_points_that_the_model_lacks_are_refused_before_training():
         batchout(points="fiv").check(net())
     with pytest.raises(PointError, match="'tow'.*did you mean 'two'"):
         batchout(amounts={"tow": 0.1}).check(net())
+    with pytest.raises(PointError, match="'input', which is not among the points that are pert"):
+        batchout(amounts={"input": 0.1}).check(net())
+    batchout(amounts={"input": 0.1}, points="all").check(net())
     with pytest.raises(PointError, match="no hidden point"):
         batchout().check(nn.Linear(4, CLASSES))

@@ -33,7 +33,7 @@ def batchout(
     The paper's CIFAR-10 network, `batchout_cnn`, has `amounts: {conv5: [0, 0.15], fc1: [0, 0.15],
     fc2: [0, 0.15]}`; its MNIST network n = 0.05 at the first and 0.1 at the two other layers. The
     notes' variant: `portion: 1, partners_per: step, amount: [0.3, -0.2, 0], chances: [0.6, 0.3,
-    0.1]`.
+    0.1]`. A graph's `readout` is all of its pooled vectors: name it, or the single ones.
 
     Raises:
         SettingError: an amount is neither a number nor an interval, or has not as many chances.
