@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from mixup_multi.errors import PointError, did_you_mean
@@ -174,3 +175,16 @@ def run_edited(model: nn.Module, inputs: Tree, edits: Edits) -> Tensor:
         inputs = edit(inputs)
     plain: Tensor = model(inputs)
     return plain
+
+
+def flow_at(model: nn.Module, inputs: Tree, point: str) -> Tree:
+    """Return what flows at `point` when `model` reads `inputs`, without gradients."""
+    seen: list[Tree] = []
+
+    def look(flow: Tree) -> Tree:
+        seen.append(flow)
+        return flow
+
+    with torch.no_grad():
+        run_edited(model, inputs, {point: look})
+    return seen[0]

@@ -7,16 +7,19 @@ targets, trees of tensors. A *blend* applies it and says what share the labels s
 from mixup_multi.mix.cut import Cut
 from mixup_multi.mix.draw import BetaShare, FixedShare, Mix, Partner, Share, draw_partner
 from mixup_multi.mix.linear import Blend, Linear, mix_rows
+from mixup_multi.mix.shares import ChoiceShare, UniformShare
 
 __all__ = [
     "BetaShare",
     "Blend",
+    "ChoiceShare",
     "Cut",
     "FixedShare",
     "Linear",
     "Mix",
     "Partner",
     "Share",
+    "UniformShare",
     "draw_partner",
     "mix_rows",
 ]

@@ -48,6 +48,12 @@ class Share(Protocol):
         """E[1 - own] under the modified law, which is 2 E[own (1 - own)] under the drawn one."""
 
 
+def check_per(per: str) -> None:
+    """Raise `SettingError` where `per` is neither of its kinds."""
+    if per not in get_args(Per):
+        raise SettingError(f"per is {per!r}: expected batch or row")
+
+
 @dataclass(frozen=True, slots=True)
 class BetaShare:
     """own ~ Beta(alpha, alpha), one for the batch or one for each row (Zhang et al. 2018).
@@ -67,8 +73,7 @@ class BetaShare:
     def __post_init__(self) -> None:
         if not 0 <= self.alpha < float("inf"):
             raise SettingError(f"alpha is {self.alpha}: expected a number >= 0, 0 for no mixing")
-        if self.per not in get_args(Per):
-            raise SettingError(f"per is {self.per!r}: expected batch or row")
+        check_per(self.per)
 
     def draw(self, n: int, generator: Generator) -> Tensor:
         """Return `(1,)` or `(n,)` shares in float64."""

@@ -10,6 +10,7 @@ All of it is in float32 at least: logits in half precision are widened first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol
@@ -38,6 +39,9 @@ class Loss(Protocol):
 
     def predicted(self, logits: Tensor) -> Tensor:
         """The prediction as hard targets `(n, c)`."""
+
+    def averaged(self, logits: Tensor) -> Tensor:
+        """Logits `(n, c)` whose g is the mean of g over the first axis of `(s, n, c)`."""
 
 
 def _wide(logits: Tensor) -> Tensor:
@@ -68,6 +72,10 @@ class Softmax:
     def predicted(self, logits: Tensor) -> Tensor:
         """The class of the largest logit."""
         return functional.one_hot(logits.argmax(1), logits.shape[1]).to(logits.dtype)
+
+    def averaged(self, logits: Tensor) -> Tensor:
+        """log (1/s) sum_s p_s, in logarithms throughout: a p of 0 or 1 keeps its gradient."""
+        return functional.log_softmax(_wide(logits), 2).logsumexp(0) - math.log(len(logits))
 
 
 class SoftmaxBCE(Softmax):
@@ -111,6 +119,12 @@ class Sigmoid:
     def predicted(self, logits: Tensor) -> Tensor:
         """The labels whose probability is above 1/2."""
         return (logits > 0).to(logits.dtype)
+
+    def averaged(self, logits: Tensor) -> Tensor:
+        """log of the mean of sigma(f) less log of the mean of sigma(-f)."""
+        wide = _wide(logits)
+        on, off = functional.logsigmoid(wide), functional.logsigmoid(-wide)
+        return on.logsumexp(0) - off.logsumexp(0)
 
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(

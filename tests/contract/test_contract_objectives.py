@@ -15,7 +15,8 @@ from mixup_multi.batch import Batch, as_targets
 from mixup_multi.errors import PointError
 from mixup_multi.mix import Cut
 from mixup_multi.objectives import ERM, Draw, MixupE, Objective, Vicinal
-from mixup_multi.points import Staged
+from mixup_multi.objectives.batchout import Batchout
+from mixup_multi.points import Staged, offered_points
 from mixup_multi.streams import stream
 
 NAMES = sorted({point.name for point in entry_points(group="mixup_multi.objectives")})
@@ -58,6 +59,13 @@ OTHERS = {
     "per": "row",
     "loss": "sigmoid",
     "inner": {"name": "cutmix"},
+    "amount": -0.3,
+    "chances": [0.2, 0.8],
+    "amounts": {"hidden": 0.3},
+    "portion": 1.0,
+    "partners_per": "step",
+    "layers": "middle",
+    "towards": "noise",
 }
 """A value of each setting that is no objective's default."""
 
@@ -65,6 +73,10 @@ OTHERS = {
 def needs_images(method: Objective) -> bool:
     inner = method.inner if isinstance(method, MixupE) else method
     return isinstance(inner, Vicinal) and isinstance(inner.blend, Cut)
+
+
+def needs_hidden_points(method: Objective) -> bool:
+    return isinstance(method, Batchout) and method.points == ("all_hidden",)
 
 
 def conv(outputs: int = CLASSES) -> nn.Module:
@@ -101,7 +113,8 @@ def seeded(seed: int) -> torch.Generator:
 
 
 def parts(draw: Draw) -> tuple:
-    return draw.mix.partner, draw.mix.own, torch.tensor(draw.where), draw.blend
+    numbers = torch.tensor([draw.where, draw.seed], dtype=torch.float64)
+    return draw.mix.partner, draw.mix.own, numbers, draw.blend
 
 
 def same(first: Draw, second: Draw) -> bool:
@@ -144,6 +157,11 @@ def test_a_step_is_finite_pure_and_replayable(name, n, model, batch):
         with pytest.raises(PointError, match="expected a tensor"):
             method(net, data, stream(0, "mix"))
         return
+    if needs_hidden_points(method) and offered_points(net) == ("input",):
+        for refused in (lambda: method.check(net), lambda: method(net, data, stream(0, "mix"))):
+            with pytest.raises(PointError, match="no hidden point.*points: input"):
+                refused()
+        method = build(name, points="input")
     method.check(net)
     settings, weights = repr(method), copy.deepcopy(net.state_dict())
     inputs, labels = data.inputs.clone(), data.targets.clone()
