@@ -7,6 +7,7 @@ targets, trees of tensors. A *blend* applies it and says what share the labels s
 from mixup_multi.mix.cut import Cut
 from mixup_multi.mix.draw import BetaShare, FixedShare, Mix, Partner, Share, draw_partner
 from mixup_multi.mix.linear import Blend, Linear, mix_rows
+from mixup_multi.mix.sometimes import Sometimes
 
 __all__ = [
     "BetaShare",
@@ -17,6 +18,7 @@ __all__ = [
     "Mix",
     "Partner",
     "Share",
+    "Sometimes",
     "draw_partner",
     "mix_rows",
 ]
