@@ -186,13 +186,25 @@ class Edited(nn.Module):
         self.edit = edit
         self.points = offered_points(model)
 
+    @property
+    def bare(self) -> Edited:
+        """The same, of the model that processes share as it is."""
+        return Edited(getattr(self.model, "bare", self.model), self.point, self.edit)
+
     def forward(self, inputs: Tree, edits: Edits | None = None) -> Tensor:
         """Return logits `(n, c)`."""
         edits = edits or {}
-        after = edits.get(self.point, _same)
-        both = {**edits, self.point: lambda flow: after(self.edit(flow))}
-        return run_edited(self.model, inputs, both)
+        after = edits.get(self.point)
+        both = self.edit if after is None else _Both(self.edit, after)
+        return run_edited(self.model, inputs, {**edits, self.point: both})
 
 
-def _same(flow: Tree) -> Tree:
-    return flow
+class _Both:
+    """One edit after another; no closure, which would be compiled in every step."""
+
+    def __init__(self, first: Edit, second: Edit) -> None:
+        self.first = first
+        self.second = second
+
+    def __call__(self, flow: Tree) -> Tree:
+        return self.second(self.first(flow))

@@ -59,33 +59,46 @@ class Gaussian(Changed):
         return Draw(Mix.identity(n), seed=draw_seed(generator))
 
     def change(self, model: nn.Module, batch: Batch, draw: Draw) -> tuple[nn.Module, Batch]:
-        """Return the model that adds the noise, the same in each of its passes."""
+        """Return noisy inputs, or the model that adds the noise, the same in all of its passes."""
         if self.sigma == 0:
             return model, batch
         place = self._place(model)
-        return Edited(model, place, partial(self._noisy, draw.seed, place == "input")), batch
+        noisy = _Noise(self, draw.seed, place == "input")
+        if place == "input":
+            return model, replace(batch, inputs=noisy(batch.inputs))
+        return Edited(model, place, noisy), batch
 
     def _place(self, model: nn.Module) -> str:
         return next(iter(offered_points(model)), "") if self.point == "first" else self.point
 
-    def _noisy(self, seed: int, at_input: bool, flow: Tree) -> Tree:
-        generator = torch.Generator().manual_seed(seed)
 
-        def noisy(leaf: Tensor) -> Tensor:
-            return leaf + self.sigma * self._unit(leaf, at_input) * _normal(leaf, generator)
+class _Noise:
+    """The edit that adds noise to what flows."""
 
+    def __init__(self, method: Gaussian, seed: int, at_input: bool) -> None:
+        self.method = method
+        self.seed = seed
+        self.at_input = at_input
+
+    def __call__(self, flow: Tree) -> Tree:
+        """Return the noisy flow."""
+        generator = torch.Generator().manual_seed(self.seed)
         try:
-            return tree_map(noisy, flow)
+            return tree_map(partial(self._noisy, generator), flow)
         except TypeError as error:
             raise PointError(
                 f"noise was asked for where no tensors flow ({error}); choose another point of"
                 " the model, e.g. a graph model's readout"
             ) from error
 
-    def _unit(self, leaf: Tensor, at_input: bool) -> Tensor:
-        if not at_input:
+    def _noisy(self, generator: Generator, leaf: Tensor) -> Tensor:
+        return leaf + self.method.sigma * self._unit(leaf) * _normal(leaf, generator)
+
+    def _unit(self, leaf: Tensor) -> Tensor:
+        if not self.at_input:
             return Bounds.hidden(leaf).unit
-        return torch.ones(()).to(leaf) if self.bounds is None else self.bounds.unit.to(leaf)
+        bounds = self.method.bounds
+        return torch.ones(()).to(leaf) if bounds is None else bounds.unit.to(leaf)
 
 
 def _normal(leaf: Tensor, generator: Generator) -> Tensor:
