@@ -98,10 +98,10 @@ def test_cifar10_rows(real_cifar10: Path, tmp_path: Path) -> None:
 def test_the_baselines_on_cifar10_rows(real_cifar10: Path, tmp_path: Path) -> None:
     found = run(
         "image_cifar10_first_rows", real_cifar10, tmp_path, "train.epochs=2",
-        "models=[{name: small_cnn, width: 16}]",
-        "methods=[gaussian, {name: gaussian, label: hidden noise, point: block2},"
-        " {name: cutout, size: 8}, {name: label_smoothing, inner: {name: mixup, p: 0.5}},"
-        " {name: switch, label: timm}, {name: mixup, label: balanced, partner: balanced}]",
+        "models=[{name: small_cnn, width: 8}]",
+        "methods=[{name: gaussian, point: block2}, {name: cutout, size: 8},"
+        " {name: label_smoothing, inner: {name: mixup, p: 0.5}}, {name: switch, label: timm},"
+        " {name: mixup, label: balanced, partner: balanced}]",
     )  # fmt: skip
     learns(found, majority_error=89)
     steps = -(-8068 // 128)
@@ -116,12 +116,13 @@ def test_augmix_on_cifar10_rows(real_cifar10: Path, tmp_path: Path) -> None:
         pytest.skip("this version's image sets state no range of pixels")
     found = run(
         "image_cifar10_first_rows", real_cifar10, tmp_path, "train.epochs=2",
-        "models=[{name: small_cnn, width: 8}]",
-        "methods=[augmix, {name: augmix, label: deeper, depth: 2}, {name: augmix, label: strong,"
-        " severity: 6.0}]",
+        "models=[{name: small_cnn, width: 8}]", "methods=[augmix]",
     )  # fmt: skip
-    learns(found, majority_error=89)
-    assert all(record["jsd"] >= 0 for record in found["augmix"][0]["history"])
+    (cell,) = found["augmix"]
+    first, last = cell["history"]
+    assert 0 <= last["jsd"] < 0.1
+    assert last["clean_loss"] < first["clean_loss"]
+    assert cell["test_error"] < 89
 
 
 def test_a_number_is_predicted(tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ def test_noise_and_smoothing_at_a_graphs_readout(real_graphs: Path, tmp_path: Pa
 def test_noise_and_cutout_on_speech(real_speech: Path, tmp_path: Path) -> None:
     ten = "{name: speech_commands_v2, words: ten, label: Google Speech Commands (Warden 2018)}"
     found = run(
-        "speech_lenet", real_speech, tmp_path, "trials=1", "train.epochs=4", "train.batch_size=50",
+        "speech_lenet", real_speech, tmp_path, "trials=1", "train.epochs=2", "train.batch_size=50",
         f"datasets=[{ten}]", "models=[{name: lenet, label: LeNet, width: 0.25}]",
         "methods=[gaussian, {name: cutout, size: 30}, label_smoothing]",
     )  # fmt: skip
