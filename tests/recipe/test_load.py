@@ -218,6 +218,11 @@ def test_settings_that_came_later_change_no_key_of_what_was_trained_before(
     one, half = (cells(GOOD.replace("- erm", f"- {nested % p}"))[0] for p in (1.0, 0.5))
     assert one.key != half.key
     assert "p" not in one.method.settings["inner"]
+    file = "{name: file, path: a.csv%s}"
+    tasks = ("", ", task: classification", ", task: regression")
+    plain, named, other = (cells(GOOD.replace("- sklearn_iris", f"- {file % t}"))[0] for t in tasks)
+    assert "task" not in plain.dataset.settings
+    assert plain.key == named.key != other.key
 
 
 MUTATIONS = st.sampled_from(
