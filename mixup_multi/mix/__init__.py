@@ -8,6 +8,7 @@ from mixup_multi.mix.cut import Cut
 from mixup_multi.mix.draw import BetaShare, FixedShare, Mix, Partner, Share, draw_partner
 from mixup_multi.mix.linear import Blend, Linear, mix_rows
 from mixup_multi.mix.shares import ChoiceShare, UniformShare
+from mixup_multi.mix.sometimes import Sometimes
 
 __all__ = [
     "BetaShare",
@@ -19,6 +20,7 @@ __all__ = [
     "Mix",
     "Partner",
     "Share",
+    "Sometimes",
     "UniformShare",
     "draw_partner",
     "mix_rows",
