@@ -8,6 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from mixup_multi.errors import SettingError
 from mixup_multi.objectives.losses import Loss
 from mixup_multi.points import Edits, run_edited
 from mixup_multi.tree import Tree
@@ -32,7 +33,16 @@ class Question:
     def about(
         cls, model: nn.Module, inputs: Tree, judge: Loss, rows: Tensor | None, edits: Edits | None
     ) -> Self:
-        """Return the question, with the plain logits; the model is in evaluation mode."""
+        """Return the question, with the plain logits; the model is in evaluation mode.
+
+        Raises:
+            SettingError: the model predicts numbers.
+        """
+        if judge.target_kind == "numbers":
+            raise SettingError(
+                "samples are chosen by class, and these models predict numbers: expected classes"
+                " or labels, or no predictor"
+            )
         with torch.no_grad():
             plain = run_edited(model, inputs, edits or {})
         return cls(model, inputs, judge, rows, edits or {}, plain)

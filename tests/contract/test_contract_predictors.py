@@ -75,6 +75,11 @@ def test_it_predicts_distributions_and_the_seed_decides(name, n):
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 def test_it_predicts_with_every_loss(name, loss):
     predictor = build(name).fit(training())
+    if LOSSES[loss].target_kind == "numbers":
+        if name != "plain":
+            with pytest.raises(SettingError, match="predict numbers.*expected classes or labels"):
+                predictor.probabilities(mlp(), rows(4), 1, LOSSES[loss])
+        return
     p = predictor.probabilities(mlp(), rows(4), 1, LOSSES[loss])
     assert ((p >= 0) & (p <= 1)).all()
 
