@@ -90,7 +90,7 @@ class InBetween(Evaluation):
         first, second = draw_pairs(labels, self.pairs, self.differing, stream(self.seed, "mix"))
         own = torch.linspace(0, 1, self.shares).tolist()
         chunks = zip(*(torch.split(rows, self.batch_size) for rows in (first, second)), strict=True)
-        pieces = [self._along(subject, ours, theirs, own) for ours, theirs in chunks]
+        pieces = [self.along(subject, ours, theirs, own) for ours, theirs in chunks]
         misses, norms = torch.cat(pieces, 2).mean(2).tolist()
         middle = self.shares // 2
         values = {
@@ -107,13 +107,17 @@ class InBetween(Evaluation):
         }
         return Measured(values, curves)
 
-    def _place(self, subject: Subject) -> str:
-        return offered_points(subject.model)[0] if self.point == "first" else self.point
-
-    def _along(
+    def along(
         self, subject: Subject, first: Tensor, second: Tensor, own: Sequence[float]
     ) -> Tensor:
-        """Return misses and gradient norms of pairs at each share, `(2, shares, n)` on the CPU."""
+        """Return misses and gradient norms of pairs at each share, `(2, shares, n)` on the CPU.
+
+        Args:
+            subject: the model and its data.
+            first: `(n,)` places in the part, of the rows that keep `own`.
+            second: `(n,)` places of their partners.
+            own: shares in [0, 1].
+        """
         ours, theirs = (subject.gather(self.part, index) for index in (first, second))
         here, there = (self._surface(subject, batch) for batch in (ours, theirs))
         found = []
@@ -124,6 +128,9 @@ class InBetween(Evaluation):
             missed = misses(subject.loss_fn, logits, ours.targets, theirs.targets)
             found.append(torch.stack([missed, norms]))
         return torch.stack(found, 1).double().cpu()
+
+    def _place(self, subject: Subject) -> str:
+        return offered_points(subject.model)[0] if self.point == "first" else self.point
 
     def _surface(self, subject: Subject, batch: Batch) -> Surface:
         """Return the model around a batch; anything may flow, so there is nothing to keep to."""

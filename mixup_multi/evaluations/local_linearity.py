@@ -47,7 +47,9 @@ class LocalLinearity(Evaluation):
             which attacks are measured (images: pixels in [0, 1]).
         step: the length of a step, in the same units; None for a quarter of eps.
         steps: how many; >= 1.
-        restarts: how many searches, each from its own random start; >= 1.
+        restarts: how many searches, each from its own random start; >= 1. A search that starts
+            where the loss bends up does not find where it bends down more: on small nets one
+            alone found 65 to 77 %, three 85 to 97 % of what twenty did.
         norm: of the ball.
         point: where: `first`, the model's preferred point, or the name of one.
         part: whose examples.
@@ -64,7 +66,7 @@ class LocalLinearity(Evaluation):
     eps: Size = "8/255"
     step: Size | None = None
     steps: int = 10
-    restarts: int = 1
+    restarts: int = 3
     norm: Norm = "linf"
     point: str = "first"
     part: Part = "test"

@@ -7,6 +7,7 @@ lead nowhere, and the model is not robust but hard to climb (Athalye et al. 2018
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -80,8 +81,8 @@ class Robustness(Evaluation):
 
         Checks are 0 where all is well and 1 where something is wrong:
         `weaker_than_fgsm`: a single step from the row itself finds more than the attack does;
-        `survives_everything`: with the whole range free (without a range: a hundred times the
-        largest size) and ten steps at least, some example is still classified correctly;
+        `survives_everything`: with the whole range free (without a range: ten times the largest
+        size, in L-inf) and ten steps at least, some example is still classified correctly;
         `falls_with_eps`: a larger size finds less than a smaller one.
         """
         self.check(subject)
@@ -145,12 +146,17 @@ class Robustness(Evaluation):
         return {name: float(flag) for name, flag in flags.items()}
 
     def _unbounded(self, subject: Subject) -> Attack:
-        """Return an attack that every model must give in to."""
-        eps, bounds = 100 * self._largest, _bounds(self.attack, subject)
-        if bounds is not None:
-            eps = min(eps, bounds.largest)
+        """Return an attack that every model must give in to.
+
+        It starts at the row itself: far away losses are so small that they have no gradient.
+        """
+        bounds = _bounds(self.attack, subject)
+        eps = 10 * self._largest
+        if bounds is not None and math.isfinite(bounds.largest):
+            eps = bounds.largest
         steps = max(10, self.attack.steps)
-        return _plain(self.attack, eps=eps, step=eps / 4, steps=steps, norm="linf")
+        far = {"eps": eps, "step": eps / 4, "steps": steps, "norm": "linf"}
+        return _plain(self.attack, start="none", restarts=1, **far)
 
 
 def _plain(attack: Attack, **changes: Any) -> Attack:
