@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from mixup_multi.evaluations.evaluation import (
     Curve,
@@ -62,7 +63,7 @@ class Flattening(Evaluation):
     def measure(self, subject: Subject) -> Measured:
         """Return `rest`, `first` and `share` (of the first in the sum, in percent) at each point.
 
-        The curves are the mean spectra, a point each, as far as the smallest class reaches.
+        The curves are the mean spectra, a point each; a class of few rows ends in zeros.
 
         Raises:
             SettingError: the data have no classes.
@@ -105,7 +106,6 @@ def first_and_rest(spectra: list[Tensor]) -> tuple[float, float]:
 
 
 def _curve(spectra: list[Tensor]) -> Curve:
-    length = min(len(values) for values in spectra)
-    mean = torch.stack([values[:length] for values in spectra]).mean(0)
-    places = tuple(float(place) for place in range(1, length + 1))
+    mean = pad_sequence(spectra, batch_first=True).mean(0)
+    places = tuple(float(place) for place in range(1, len(mean) + 1))
     return Curve("number of the singular value", "singular value", places, tuple(mean.tolist()))

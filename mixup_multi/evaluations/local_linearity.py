@@ -152,18 +152,17 @@ def bend(
     It costs 1 + restarts * steps passes forward and backward, and restarts passes forward.
     """
     value, tangent = value_and_gradient(score, ball.centre)
-    path = value.new_zeros(steps + 1, len(value))
+    paths = []
     for _ in range(restarts):
-        x = ball.start("uniform", generator)
-        for number in range(steps):
+        x, gaps = ball.start("uniform", generator), []
+        for _ in range(steps):
             reached, gradient = value_and_gradient(score, x)
-            gap = _gap(x - ball.centre, reached - value, tangent)
-            path[number] = torch.maximum(path[number], gap.abs())
-            x = ball.step(x, per_row(gap.sign(), gradient) * (gradient - tangent), step)
+            gaps.append(_gap(x - ball.centre, reached - value, tangent))
+            x = ball.step(x, per_row(gaps[-1].sign(), gradient) * (gradient - tangent), step)
         with torch.no_grad():
-            gap = _gap(x - ball.centre, score(x) - value, tangent)
-        path[steps] = torch.maximum(path[steps], gap.abs())
-    return Bend(path, value, row_norms(tangent))
+            gaps.append(_gap(x - ball.centre, score(x) - value, tangent))
+        paths.append(torch.stack(gaps).abs())
+    return Bend(torch.stack(paths).amax(0), value, row_norms(tangent))
 
 
 def _gap(moved: Tensor, rise: Tensor, tangent: Tensor) -> Tensor:

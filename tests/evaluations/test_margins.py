@@ -36,7 +36,7 @@ def test_a_linear_models_margins_have_a_closed_form(norm: Norm, unit: float) -> 
         logits = model(X[row]).detach()
         y = int(Y[row])
         other = max((o for o in range(3) if o != y), key=lambda o: float(logits[o]))
-        slope = (model.weight[y] - model.weight[other]).norm(p=1 if norm == "linf" else 2)
+        slope = (model.weight[y] - model.weight[other]).detach().norm(p=1 if norm == "linf" else 2)
         assert margin == pytest.approx(float((logits[y] - logits[other]) / slope / unit))
 
 

@@ -138,9 +138,8 @@ def test_everything_is_no_more_than_the_range() -> None:
     """A boundary that is inside of the range is reached, and one that lies outside is not."""
     far = column(lambda x: x + 0.9, PIXELS)
     attack = pgd(eps="1/255", step="1/255")
-    assert (
-        Robustness(attack=attack, sizes=("1/255",)).measure(far).values["survives_everything"] == 0
-    )
+    asked = Robustness(attack=attack, sizes=("1/255",))
+    assert asked.measure(far).values["survives_everything"] == 0
     out_of_reach = column(lambda x: x + 1.1, PIXELS)
     measured = asked.measure(out_of_reach)
     assert measured.values["survives_everything"] == 1
