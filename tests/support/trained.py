@@ -17,7 +17,7 @@ from mixup_multi.objectives.losses import loss_named
 
 CASES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any], str]] = {
     "tabular": ("sklearn_iris", {}, "mlp", {"widths": (16,)}, "hidden1"),
-    "images": ("digits", {}, "small_cnn", {"width": 4}, "block3"),
+    "images": ("digits", {}, "small_cnn", {"width": 8}, "block3"),
     "speech": (
         *("tones", {"speakers": 6, "features": "log_mel", "mels": 20}),
         *("lenet", {"width": 0.1}, "classifier"),
@@ -29,13 +29,13 @@ CASES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any], str]] = {
 
 @cache
 def trained(adapter: str) -> Subject:
-    """Return a model after 40 steps on 64 rows."""
+    """Return a model after 40 steps on some 200 rows, or all where there are fewer."""
     name, settings, model_name, model_settings, _ = CASES[adapter]
     made = door.load_adapter(adapter)
     data: Data = made.datasets[name].load(Path(), Trial(), **settings)
     torch.manual_seed(0)
     model = made.models[model_name](data, **model_settings)
-    batch = data.train.gather(torch.arange(len(data.train))[:: max(1, len(data.train) // 64)])
+    batch = data.train.gather(torch.arange(len(data.train))[:: max(1, len(data.train) // 200)])
     loss = loss_named(data.loss)
     optimizer = torch.optim.Adam(model.parameters(), 0.01)
     for _ in range(40):
