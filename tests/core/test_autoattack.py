@@ -23,7 +23,7 @@ from mixup_multi.evaluations import Error, Robustness, Subject
 from mixup_multi.objectives.losses import Softmax
 
 LOW, SPAN = -1.0, 2.0
-PIXELS = Bounds(torch.tensor(SPAN), torch.tensor(LOW), torch.tensor(LOW + SPAN), 1.0, "pixels")
+PIXELS = Bounds(torch.tensor(SPAN), torch.tensor(LOW), torch.tensor(LOW + SPAN), largest=1.0)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,13 @@ from mixup_multi.predict import Plain
 PGD = pgd(eps=0.4, step=0.1, point="hidden1")
 SIZES = (1, "1/2", 0.0, 2)
 CHECKS = ("weaker_than_fgsm", "survives_everything", "falls_with_eps")
-PIXELS = Bounds(torch.tensor(2.0), torch.tensor(-1.0), torch.tensor(1.0), 1.0, "pixels in [0, 1]")
+PIXELS = Bounds(
+    unit=torch.tensor(2.0),
+    low=torch.tensor(-1.0),
+    high=torch.tensor(1.0),
+    largest=1.0,
+    words="pixels in [0, 1]",
+)
 
 
 @pytest.fixture(scope="module")
