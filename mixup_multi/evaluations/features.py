@@ -41,8 +41,8 @@ def features_at(
     features, targets = [], []
     for batch in subject.batches(part, rows, batch_size, seed):
         flow = surface_at(subject.model, batch.inputs, point, None).centre
-        features.append(flow.double().cpu())
-        targets.append(batch.targets.double().cpu())
+        features.append(flow.cpu().double())
+        targets.append(batch.targets.cpu().double())
     return torch.cat(features), torch.cat(targets)
 
 

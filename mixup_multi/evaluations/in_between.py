@@ -77,7 +77,8 @@ class InBetween(Evaluation):
         labels = subject.part(self.part).labels
         kinds = len(torch.unique(labels, dim=0)) if self.differing else len(labels)
         if kinds < 2:
-            raise SettingError(f"the {self.part} part has no two examples with different labels")
+            needed = "examples with different labels" if self.differing else "examples"
+            raise SettingError(f"the {self.part} part has no two {needed} to pair")
         check_points(offered_points(subject.model), [self._place(subject)])
 
     def measure(self, subject: Subject) -> Measured:
@@ -127,15 +128,17 @@ class InBetween(Evaluation):
             logits, norms = _logits_and_norms(here, subject.loss_fn, x, label)
             missed = misses(subject.loss_fn, logits, ours.targets, theirs.targets)
             found.append(torch.stack([missed, norms]))
-        return torch.stack(found, 1).double().cpu()
+        return torch.stack(found, 1).cpu().double()
 
     def _place(self, subject: Subject) -> str:
         return offered_points(subject.model)[0] if self.point == "first" else self.point
 
     def _surface(self, subject: Subject, batch: Batch) -> Surface:
         """Return the model around a batch; anything may flow, so there is nothing to keep to."""
-        bounds = Bounds(torch.ones(())) if isinstance(batch.inputs, Tensor) else None
-        return surface_at(subject.model, batch.inputs, self._place(subject), bounds)
+        inputs = batch.inputs
+        floats = isinstance(inputs, Tensor) and inputs.is_floating_point()
+        bounds = Bounds(torch.ones(())) if floats else None
+        return surface_at(subject.model, inputs, self._place(subject), bounds)
 
 
 def draw_pairs(

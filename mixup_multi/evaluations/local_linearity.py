@@ -125,7 +125,7 @@ class LocalLinearity(Evaluation):
             return subject.loss_fn.value(surface.logits(x), batch.targets)
 
         found = bend(score, ball, search.step, search.steps, search.restarts, generator)
-        return Bend(*(getattr(found, field.name).double().cpu() for field in fields(Bend)))
+        return Bend(*(getattr(found, field.name).cpu().double() for field in fields(Bend)))
 
 
 @dataclass(frozen=True)

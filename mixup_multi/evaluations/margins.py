@@ -65,10 +65,10 @@ class Margins(Evaluation):
     def check(self, subject: Subject) -> None:
         """Raise where there is no such part or point, or no unit of distances there."""
         subject.part(self.part)
-        self._place.check(subject.model, Training(subject.data).bounds())
+        self._attack.check(subject.model, Training(subject.data).bounds())
 
     @property
-    def _place(self) -> Attack:
+    def _attack(self) -> Attack:
         """The attack whose sizes the margins are compared with."""
         return Attack(0, 0, point=self.point, norm=self.norm)
 
@@ -82,7 +82,7 @@ class Margins(Evaluation):
         """
         self.check(subject)
         batches = subject.batches(self.part, self.rows, self.batch_size, self.seed)
-        margins = torch.cat([self._margins(subject, batch).double().cpu() for batch in batches])
+        margins = torch.cat([self._margins(subject, batch).cpu().double() for batch in batches])
         values = {"median": float(margins.median())}
         levels = torch.tensor(QUANTILES, dtype=torch.float64)
         quantiles = _quantiles(margins, levels)
@@ -98,7 +98,7 @@ class Margins(Evaluation):
         return Measured(values, {"margin": curve})
 
     def _margins(self, subject: Subject, batch: Batch) -> Tensor:
-        place, bounds = self._place.place(subject.model), Training(subject.data).bounds()
+        place, bounds = self._attack.place(subject.model), Training(subject.data).bounds()
         surface = surface_at(subject.model, batch.inputs, place, bounds)
         return margins_of(surface, classes_of(batch.targets, "a margin"), DUAL[self.norm])
 

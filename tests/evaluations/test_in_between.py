@@ -138,6 +138,9 @@ def test_what_cannot_be_asked_is_refused(subject: Subject) -> None:
     InBetween(pairs=5).check(same)
     with pytest.raises(SettingError, match="no two examples with different labels"):
         InBetween(differing=True).check(same)
+    codes = toy(torch.nn.Embedding(5, 4), Y, Y, 4)
+    with pytest.raises(PointError, match="it holds integers"):
+        InBetween(pairs=5).measure(codes)
     bare = replace(subject, data=replace(subject.data, validation=None))
     with pytest.raises(SettingError, match="no part 'validation'"):
         InBetween(part="validation").check(bare)
