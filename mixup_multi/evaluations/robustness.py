@@ -103,7 +103,8 @@ class Robustness(Evaluation):
     @cached_property
     def _radii(self) -> Mapping[str, float]:
         """The sizes as they were given -> as numbers, ascending."""
-        radii = {str(size): size_of("sizes", size) for size in self.sizes}
+        words = (size if isinstance(size, str) else f"{size:g}" for size in self.sizes)
+        radii = {word: size_of("sizes", size) for word, size in zip(words, self.sizes, strict=True)}
         return dict(sorted(radii.items(), key=lambda pair: pair[1]))
 
     @property

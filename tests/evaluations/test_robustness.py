@@ -67,7 +67,7 @@ def test_each_size_is_an_error_under_an_attack_of_that_size(subject: Subject) ->
     assert measured.values == {
         "error": curve.y[-1],
         "rows": 30,
-        "error at 0.0": curve.y[0],
+        "error at 0": curve.y[0],
         "error at 1/2": curve.y[1],
         "error at 1": curve.y[2],
         "error at 2": curve.y[3],
