@@ -12,9 +12,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torchvision", "torchaudio", "torch_geometric", "openml", "pandas", "matplotlib", "ray")
 
-BASE = {"errors", "tree", "batch", "bounds", "streams", "points", "parts"}
+BASE = {"errors", "extras", "tree", "batch", "bounds", "streams", "points", "parts"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "extras": {"errors"},
     "tree": set(),
     "streams": set(),
     "batch": {"tree"},

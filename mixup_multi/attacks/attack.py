@@ -14,13 +14,13 @@ from typing import ClassVar, Literal, Protocol, get_args
 import torch
 from torch import Generator, Tensor, nn
 
-from mixup_multi.attacks.flat import Flat
 from mixup_multi.attacks.quiet import Mode, bare, looked_at
 from mixup_multi.attacks.search import Ball, Norm, Start, best_of, climb
+from mixup_multi.attacks.surface import surface_at
 from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
 from mixup_multi.errors import PointError, SettingError
-from mixup_multi.points import Edits, check_points, flow_at, offered_points, run_edited
+from mixup_multi.points import Edits, check_points, offered_points, run_edited
 from mixup_multi.tree import Tree, tree_map
 
 Labels = Literal["true", "predicted"]
@@ -142,20 +142,12 @@ class Attack:
         """Return model and batch where `score` of the logits, `(n,)`, is high; see `perturb`."""
         place, seen = self.place(model), bare(model)
         with looked_at(seen, self.mode, update_statistics=self.update_statistics):
-            if place == "input" and bounds is not None:
-                flow: Tensor = batch.inputs
-                ball = Ball(flow.detach(), bounds.to(flow), self.eps, self.norm)
-                found = self._search(ball, lambda x: score(seen(x)), generator)
-                return model, replace(batch, inputs=found)
-            flat = Flat(flow_at(seen, batch.inputs, place))
-            ball = Ball(flat.rows, flat.bounds, self.eps, self.norm)
-
-            def score_at(rows: Tensor) -> Tensor:
-                flow = flat.tree(rows)
-                return score(run_edited(seen, batch.inputs, {place: lambda _: flow}))
-
-            found = self._search(ball, score_at, generator)
-        return Shifted(model, place, flat.tree(found - flat.rows)), batch
+            surface = surface_at(seen, batch.inputs, place, bounds)
+            ball = Ball(surface.centre, surface.bounds, self.eps, self.norm)
+            found = self._search(ball, lambda x: score(surface.logits(x)), generator)
+        if surface.flat is None:
+            return model, replace(batch, inputs=found)
+        return Shifted(model, place, surface.flat.tree(found - surface.centre)), batch
 
     def _search(
         self, ball: Ball, score: Callable[[Tensor], Tensor], generator: Generator

@@ -6,5 +6,23 @@ and changes neither. They are known by name, as methods are, so that a recipe ca
 
 from mixup_multi.evaluations.error import Error
 from mixup_multi.evaluations.evaluation import Curve, Evaluation, Measured, Subject
+from mixup_multi.evaluations.flattening import Flattening
+from mixup_multi.evaluations.in_between import InBetween
+from mixup_multi.evaluations.linear_probe import LinearProbe
+from mixup_multi.evaluations.local_linearity import LocalLinearity
+from mixup_multi.evaluations.margins import Margins
+from mixup_multi.evaluations.robustness import Robustness
 
-__all__ = ["Curve", "Error", "Evaluation", "Measured", "Subject"]
+__all__ = [
+    "Curve",
+    "Error",
+    "Evaluation",
+    "Flattening",
+    "InBetween",
+    "LinearProbe",
+    "LocalLinearity",
+    "Margins",
+    "Measured",
+    "Robustness",
+    "Subject",
+]

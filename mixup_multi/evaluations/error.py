@@ -15,7 +15,7 @@ from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
 from mixup_multi.engine.training import Training
 from mixup_multi.errors import SettingError
-from mixup_multi.evaluations.evaluation import Evaluation, Measured, Part, Subject
+from mixup_multi.evaluations.evaluation import Evaluation, Measured, Part, Subject, check_counts
 from mixup_multi.points import offered_points
 from mixup_multi.predict import Predictor, as_model
 from mixup_multi.streams import seed_of
@@ -47,9 +47,7 @@ class Error(Evaluation):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, value in (("rows", self.rows), ("batch_size", self.batch_size)):
-            if value is not None and value < 1:
-                raise SettingError(f"{name} is {value}: expected 1 or more", (name,))
+        check_counts(rows=self.rows, batch_size=self.batch_size)
         if self.adaptive and (self.attack is None or self.predictor is None):
             raise SettingError(
                 "adaptive says that the attack sees the predictor: expected both an attack and a"

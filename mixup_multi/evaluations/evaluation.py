@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import ClassVar, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mixup_multi.batch import Batch
 from mixup_multi.engine.evaluate import Outputs, outputs_of
@@ -90,8 +90,12 @@ class Subject:
             chosen = torch.randperm(len(source), generator=stream(seed, "order"))[:rows]
             index = chosen.sort().values
         for some in torch.split(index, size):
-            batch = source.gather(some).to(self.device)
-            yield replace(batch, inputs=model_inputs(batch.inputs, self.channels_last))
+            yield self.gather(part, some)
+
+    def gather(self, part: Part, index: Tensor) -> Batch:
+        """Return a part's examples at `index` `(n,)`, un-augmented, where the model computes."""
+        batch = self.part(part).gather(index).to(self.device)
+        return replace(batch, inputs=model_inputs(batch.inputs, self.channels_last))
 
 
 @dataclass(frozen=True)
@@ -142,3 +146,10 @@ class Evaluation(ABC):
 
     def check(self, subject: Subject) -> None:  # noqa: B027  (nothing to check is a good default)
         """Raise the `MixupMultiError` of `measure` that can be known before any training."""
+
+
+def check_counts(**numbers: int | None) -> None:
+    """Raise `SettingError` where a number of things is below 1; None is no number."""
+    for name, value in numbers.items():
+        if value is not None and value < 1:
+            raise SettingError(f"{name} is {value}: expected 1 or more", (name,))

@@ -23,8 +23,8 @@ from uuid import uuid4
 import torch
 
 from mixup_multi.errors import DeviceError, OutputError, SettingError
+from mixup_multi.extras import load_extra
 from mixup_multi.grid.docket import POLL_SECONDS, Docket, Post
-from mixup_multi.grid.extras import load_extra
 from mixup_multi.grid.locks import locked
 from mixup_multi.grid.ray_task import Errand, perform
 from mixup_multi.grid.shelf import Site

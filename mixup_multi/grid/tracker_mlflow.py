@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mixup_multi.grid.extras import load_extra
+from mixup_multi.extras import load_extra
 
 NAME_TAG, FAILURE_TAG = "mixup_multi.run", "mixup_multi.failure"
 BATCH = 100  # MLflow takes so many parameters at once, and ten times as many metrics:

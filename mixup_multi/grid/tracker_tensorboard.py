@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mixup_multi.grid.extras import load_extra
+from mixup_multi.extras import load_extra
 
 NEEDED = ("tensorboard", "--tracker tensorboard")
 
