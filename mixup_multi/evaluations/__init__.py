@@ -4,7 +4,22 @@ Each is a small set of settings with one method, `measure`, which looks at a mod
 and changes neither. They are known by name, as methods are, so that a recipe can ask for them.
 """
 
+from mixup_multi.evaluations.calibration import Calibration
 from mixup_multi.evaluations.error import Error
 from mixup_multi.evaluations.evaluation import Curve, Evaluation, Measured, Subject
+from mixup_multi.evaluations.scores import AURC, AUROC, ECE, NLL, Brier, ClasswiseECE
 
-__all__ = ["Curve", "Error", "Evaluation", "Measured", "Subject"]
+__all__ = [
+    "AURC",
+    "AUROC",
+    "ECE",
+    "NLL",
+    "Brier",
+    "Calibration",
+    "ClasswiseECE",
+    "Curve",
+    "Error",
+    "Evaluation",
+    "Measured",
+    "Subject",
+]
