@@ -17,7 +17,7 @@ import torch
 from mixup_multi.errors import SettingError
 from mixup_multi.evaluations.evaluation import Evaluation, Measured, Part, Subject
 from mixup_multi.evaluations.said import Said, fitted, kind_of, said_of
-from mixup_multi.metrics import BINS, Binning, Metric, Norm, fitted_temperature, intervals
+from mixup_multi.metrics import BINS, Binning, Kind, Metric, Norm, fitted_temperature, intervals
 from mixup_multi.predict import Predictor
 from mixup_multi.streams import stream
 
@@ -67,7 +67,8 @@ class Score(Evaluation):
     def check(self, subject: Subject) -> None:
         """Raise where a part is missing, it has no meaning, or the predictor does not fit."""
         some = subject.part(self.part).gather(torch.arange(1))
-        self._check_meaning(subject, some.targets.shape[1])
+        columns = some.targets.shape[1]
+        self._check_meaning(subject, kind_of(subject.loss_fn, columns), columns)
         self._check_validation(subject)
         fitted(self.predictor, subject)
 
@@ -80,7 +81,7 @@ class Score(Evaluation):
         self._check_validation(subject)
         predictor = fitted(self.predictor, subject)
         said = said_of(subject, self.part, predictor, self.batch_size, self.seed)
-        self._check_meaning(subject, said.outputs.logits.shape[1])
+        self._check_meaning(subject, said.kind, said.outputs.logits.shape[1])
         if self.temperature == "none":
             return said
         known = said_of(subject, "validation", predictor, self.batch_size, self.seed)
@@ -100,8 +101,8 @@ class Score(Evaluation):
                 values[f"{name}_low"], values[f"{name}_high"] = ends[name]
         return {**values, "temperature": said.temperature, "rows": float(rows)}
 
-    def _check_meaning(self, subject: Subject, columns: int) -> None:
-        if kind_of(subject.loss_fn, columns) == "labels" and not self.of_labels:
+    def _check_meaning(self, subject: Subject, kind: Kind, columns: int) -> None:
+        if kind == "labels" and not self.of_labels:
             raise SettingError(
                 f"{subject.data.name} has {columns} independent labels, so that a prediction has no"
                 " single confidence: expected classes, or one of nll, brier and classwise_ece,"

@@ -1,8 +1,11 @@
 """Temperature scaling (Guo et al. 2017): the T > 0 of the least NLL of logits f / T.
 
-The mean NLL is convex in beta = 1 / T. Its slope is mean <p - y, f> and its curvature, for
-classes, mean Var_p(f), both at p of beta f; the root of the slope is found by Newton's steps,
-which a bracket keeps within bounds. Classes keep their order, so no error changes.
+The mean NLL is convex in beta = 1 / T. With p of beta f its slope is mean <p - y, f> and its
+curvature, for classes, mean Var_p(f); the root of the slope is found by Newton's steps, which a
+bracket keeps within bounds. Classes keep their order, so no error changes.
+
+Both products are taken with f less its value at the prediction (f - max f; of a label -|f| where
+it is missed), which changes no slope and leaves small numbers where all is sure and right.
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ from mixup_multi.metrics.rows import Kind, check, wide_rows
 LIMITS = (0.01, 100.0)
 """The least and the greatest T; the least is what logits without any mistake ask for."""
 
-PRECISION = 1e-12  # relative; where the NLL is too flat for that, STEPS ends the search
-STEPS = 64
+PRECISION = 1e-7  # of the last step, relative; a step of Newton's leaves its square
+STEPS = 64  # ends the search where the NLL is too flat for that
 
 
 def fitted_temperature(logits: Tensor, targets: Tensor, kind: Kind = "classes") -> float:
@@ -37,8 +40,9 @@ def fitted_temperature(logits: Tensor, targets: Tensor, kind: Kind = "classes") 
     check(logits, targets, kind)
     if not bool(logits.isfinite().all()):
         raise SettingError("a logit is infinite: expected finite logits to fit a temperature to")
+    true = _of_targets(logits, targets, kind)
+    at = partial(_derivatives, logits, true, kind)
     least, greatest = LIMITS
-    at = partial(_derivatives, logits, targets, kind)
     if at(1 / greatest)[0] > 0:
         return greatest
     if at(1 / least)[0] < 0:
@@ -62,23 +66,38 @@ def _root(at: Callable[[float], tuple[float, float]], low: float, high: float) -
     return beta
 
 
-def _derivatives(logits: Tensor, targets: Tensor, kind: Kind, beta: float) -> tuple[float, float]:
+def _derivatives(logits: Tensor, true: float, kind: Kind, beta: float) -> tuple[float, float]:
     """Return the first and the second derivative of the mean NLL in beta."""
     of_rows = _of_classes if kind == "classes" else _of_labels
-    parts = [of_rows(f, y, beta) for f, y in wide_rows(logits, targets)]
-    slope, curvature = torch.stack(parts).sum(0).div(len(logits)).tolist()
-    return slope, curvature
+    sums = torch.stack([of_rows(f, beta) for (f,) in wide_rows(logits)]).sum(0)
+    expected, variance = (sums / len(logits)).tolist()
+    return expected - true, variance
 
 
-def _of_classes(f: Tensor, y: Tensor, beta: float) -> Tensor:
+def _of_targets(logits: Tensor, targets: Tensor, kind: Kind) -> float:
+    """Return the mean of <y, f>, which has no beta in it."""
+    total = 0.0
+    for f, y in wide_rows(logits, targets):
+        if kind == "classes":
+            total += float(vecdot(y, f - f.amax(1, keepdim=True)).sum())
+        else:
+            total -= float((torch.where(f > 0, 1 - y, y) * f.abs()).sum())
+    return total / len(logits)
+
+
+def _of_classes(f: Tensor, beta: float) -> Tensor:
+    """Return the sums over rows of <p, f> and Var_p(f)."""
     centred = f - f.amax(1, keepdim=True)
     e = (beta * centred).exp_()
     total = e.sum(1)
     expected = vecdot(e, centred) / total
     variance = vecdot(e.mul_(centred), centred) / total - expected**2
-    return torch.stack([(expected - vecdot(y, centred)).sum(), variance.sum()])
+    return torch.stack([expected.sum(), variance.sum()])
 
 
-def _of_labels(f: Tensor, y: Tensor, beta: float) -> Tensor:
-    p = (beta * f).sigmoid()
-    return torch.stack([((p - y) * f).sum(), (p * (1 - p) * f.square()).sum()])
+def _of_labels(f: Tensor, beta: float) -> Tensor:
+    """Return the same of labels; p misses the prediction by sigma(-beta |f|)."""
+    size = f.abs()
+    missed = (-beta * size).sigmoid()
+    variance = missed * (1 - missed) * size.square()
+    return torch.stack([-(missed * size).sum(), variance.sum()])

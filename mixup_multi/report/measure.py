@@ -49,7 +49,7 @@ def measure(folder: CellFolder) -> Measured:
         raise OutputError("its test logits are not all finite")
     if logits.shape[1] < 2 or not bool((targets.sum(1) - 1).abs().max() < 1e-3):
         raise OutputError("its targets are independent labels, for which neither is defined")
-    said = confidences(logits, targets)
+    said = confidences(logits.double(), targets)
     return Measured(reliability(*said), confusion(logits, targets), _key(ids))
 
 
