@@ -61,7 +61,7 @@ def kind_of(loss: Loss, columns: int) -> Kind:
     )
 
 
-def said_of(
+def ask(
     subject: Subject, part: Part, predictor: Predictor | None, batch_size: int, seed: int
 ) -> Said:
     """Return what a model, or a fitted predictor with it, says of all of a part's examples.

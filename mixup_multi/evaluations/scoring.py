@@ -16,7 +16,7 @@ import torch
 
 from mixup_multi.errors import SettingError
 from mixup_multi.evaluations.evaluation import Evaluation, Measured, Part, Subject
-from mixup_multi.evaluations.said import Said, fitted, kind_of, said_of
+from mixup_multi.evaluations.said import Said, ask, fitted, kind_of
 from mixup_multi.metrics import BINS, Binning, Kind, Metric, Norm, fitted_temperature, intervals
 from mixup_multi.predict import Predictor
 from mixup_multi.streams import stream
@@ -80,11 +80,11 @@ class Score(Evaluation):
         """Return what the model says of the part, at the temperature asked for."""
         self._check_validation(subject)
         predictor = fitted(self.predictor, subject)
-        said = said_of(subject, self.part, predictor, self.batch_size, self.seed)
+        said = ask(subject, self.part, predictor, self.batch_size, self.seed)
         self._check_meaning(subject, said.kind, said.outputs.logits.shape[1])
         if self.temperature == "none":
             return said
-        known = said_of(subject, "validation", predictor, self.batch_size, self.seed)
+        known = ask(subject, "validation", predictor, self.batch_size, self.seed)
         best = fitted_temperature(known.outputs.logits, known.outputs.targets, known.kind)
         return replace(said, temperature=best)
 

@@ -16,6 +16,9 @@ from mixup_multi.metrics.calibration_error import Norm, calibration_error, norm_
 from mixup_multi.metrics.rows import CHUNK
 from mixup_multi.metrics.weights import weights_of
 
+SUMS = 2**22
+"""How many sums, and how many products of weights with probabilities, are held at a time."""
+
 
 def classwise_error(
     probabilities: Tensor,
@@ -35,7 +38,9 @@ def classwise_error(
     """
     counts = weights_of(probabilities, weights)
     if binning == "equal_width":
-        return norm_of(*_equal_width(probabilities, targets, counts, bins), norm).mean(1)
+        samples = torch.split(counts, max(1, SUMS // (bins * probabilities.shape[1])))
+        found = (_equal_width(probabilities, targets, some, bins) for some in samples)
+        return torch.cat([norm_of(count, gap, norm).mean(1) for count, gap in found])
     errors = [
         calibration_error(p, y, counts, bins=bins, binning=binning, norm=norm)
         for p, y in zip(probabilities.T, targets.T, strict=True)
@@ -54,7 +59,7 @@ def _equal_width(
     b, c = len(counts), probabilities.shape[1]
     count, gap = counts.new_zeros(2, b, c * bins)
     total = counts.new_zeros(b, c)
-    size = max(1, CHUNK // c)
+    size = max(1, min(CHUNK, SUMS // b) // c)
     rows = (torch.split(probabilities, size), torch.split(targets, size))
     for some, true, mass in zip(*rows, torch.split(counts, size, 1), strict=True):
         p = some.double()

@@ -227,6 +227,19 @@ def test_one_label_is_two_classes_in_every_score() -> None:
     assert own == pytest.approx(float(Sigmoid().value(logits, labels).mean()), rel=1e-5)
 
 
+def test_soft_targets_have_every_score() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(200, 3, generator=generator)
+    targets = (logits / 2).softmax(1)
+    values = Calibration(bootstrap=20).measure(of_logits(logits, targets)).values
+    assert all(math.isfinite(value) for value in values.values())
+    assert values["nll"] == pytest.approx(float(Softmax().value(logits, targets).mean()), rel=1e-5)
+    cooled = Calibration(bootstrap=0).measure(of_logits(logits / 2, targets)).values
+    for name in ("ece", "adaptive_ece", "classwise_ece", "brier"):
+        assert cooled[name] == pytest.approx(0, abs=1e-4)
+        assert values[name] > 0.01
+
+
 def test_labels_have_the_scores_that_have_a_meaning() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(50, 4, generator=generator)

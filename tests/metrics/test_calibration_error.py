@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -139,6 +141,16 @@ def test_weights_are_copies_of_rows(binning: str, norm: Norm) -> None:
         assert float(one) == pytest.approx(error(confidence[rows], correct[rows], **settings))
         whole = classwise_error(p[rows], targets[rows], **settings)  # type: ignore[arg-type]
         assert float(other) == pytest.approx(float(whole))
+
+
+@pytest.mark.parametrize("sums", [1, 100, 5000])
+def test_how_much_is_held_changes_nothing(sums: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    logits, targets = drawn(40, 4, soft=True)
+    weights = torch.ones(7, 40).cumsum(0)
+    whole = classwise_error(logits.softmax(1), targets, weights)
+    monkeypatch.setattr(sys.modules[classwise_error.__module__], "SUMS", sums)
+    torch.testing.assert_close(classwise_error(logits.softmax(1), targets, weights), whole)
+    assert whole.shape == (7,)
 
 
 def test_the_diagram_is_of_the_same_bins() -> None:
