@@ -49,7 +49,9 @@ def test_class_wise_is_the_mean_of_torchmetrics_over_classes(norm: Norm, classes
     logits, targets = drawn(300, classes)
     p = logits.softmax(1)
     each = [
-        oracle.binary_calibration_error(p[:, k], targets[:, k].long(), n_bins=15, norm=norm)
+        oracle.binary_calibration_error(
+            p[:, k].contiguous(), targets[:, k].long(), n_bins=15, norm=norm
+        )
         for k in range(classes)
     ]
     found = float(classwise_error(p, targets, norm=norm))
