@@ -27,11 +27,12 @@ ALLOWED: dict[str, set[str]] = {
     "objectives": BASE | {"mix", "attacks", "objectives"},
     "predict": BASE | {"mix", "attacks", "objectives", "predict"},
     "engine": BASE | {"objectives", "engine"},
-    "evaluations": BASE | {"attacks", "predict", "objectives", "engine", "evaluations"},
+    "metrics": {"errors", "metrics"},
+    "evaluations": BASE | {"attacks", "predict", "objectives", "engine", "metrics", "evaluations"},
     "door": {"errors"},
     "recipe": {"errors", "engine", "door", "recipe"},
     # What lies in an output folder has its home in grid, which knows nothing of reports.
-    "report": {"errors", "engine.cache", "report"}
+    "report": {"errors", "engine.cache", "metrics", "report"}
     | {
         f"grid.{name}"
         for name in ("locks", "recipes", "store", "protocol", "selection", "evaluate")

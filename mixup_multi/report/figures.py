@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mixup_multi.metrics import BINS, Reliability
+from mixup_multi.metrics.reliability import Array
 from mixup_multi.report.asked_curves import AskedCurve
 from mixup_multi.report.curves import WATCHED, Curve
-from mixup_multi.report.measure import BINS, Array, Reliability
 from mixup_multi.report.statistics import Ranking
 
 if TYPE_CHECKING:

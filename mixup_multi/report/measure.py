@@ -5,55 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from mixup_multi.errors import OutputError
 from mixup_multi.grid.store import CellFolder
-
-BINS = 15
-Array = np.ndarray[Any, np.dtype[np.float64]]
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """Predictions by their confidence, in 15 equal bins of (0, 1] (Guo et al. 2017).
-
-    Attributes:
-        count, confidence, correct: `(15,)` sums over the predictions of each bin.
-    """
-
-    count: Array
-    confidence: Array
-    correct: Array
-
-    def __add__(self, other: Reliability) -> Reliability:
-        return Reliability(
-            self.count + other.count,
-            self.confidence + other.confidence,
-            self.correct + other.correct,
-        )
-
-    @property
-    def ece(self) -> float:
-        """Return the expected calibration error in percent: sum_b |correct - confidence| / n."""
-        return 100 * float(np.abs(self.correct - self.confidence).sum() / self.count.sum())
-
-
-def reliability(logits: Tensor, targets: Tensor) -> Reliability:
-    """Return the reliability of logits `(n, c)` on targets `(n, c)` whose rows sum to 1."""
-    confidence, predicted = logits.double().softmax(1).max(1)
-    correct = targets.double().gather(1, predicted[:, None]).squeeze(1)
-    index = (confidence * BINS).ceil().long().sub(1).clamp(0, BINS - 1)
-    empty = torch.zeros(BINS, dtype=torch.float64)
-    sums = [
-        empty.index_add(0, index, values).numpy()
-        for values in (torch.ones_like(confidence), confidence, correct)
-    ]
-    return Reliability(*sums)
+from mixup_multi.metrics import Reliability, confidences, reliability
+from mixup_multi.metrics.reliability import Array
 
 
 def confusion(logits: Tensor, targets: Tensor) -> Array:
@@ -92,7 +51,8 @@ def measure(folder: CellFolder) -> Measured:
         raise OutputError(
             "its targets are independent labels or numbers, for which neither is defined"
         )
-    return Measured(reliability(logits, targets), confusion(logits, targets), _key(ids))
+    said = confidences(logits.double(), targets)
+    return Measured(reliability(*said), confusion(logits, targets), _key(ids))
 
 
 def _key(ids: Sequence[str]) -> str:

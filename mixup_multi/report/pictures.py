@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mixup_multi.metrics import BINS
+from mixup_multi.metrics.reliability import Array
 from mixup_multi.report import figures
 from mixup_multi.report.asked_curves import asked_curves
 from mixup_multi.report.curves import curves
 from mixup_multi.report.differences import rank_methods
 from mixup_multi.report.group import Group, Row
-from mixup_multi.report.measure import BINS, Array, pooled
+from mixup_multi.report.measure import pooled
 from mixup_multi.report.sheet import csv_text
 
 

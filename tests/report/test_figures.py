@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pytest
 
+from mixup_multi.metrics import Reliability
 from mixup_multi.report import figures
 from mixup_multi.report.cd_diagram import cliques
 from mixup_multi.report.curves import Curve
-from mixup_multi.report.measure import Reliability
 from mixup_multi.report.statistics import ranking
 
 METHODS = ("ERM", "$x$ <b>", "MixupE")

@@ -1,4 +1,4 @@
-"""Calibration and confusion against torchmetrics."""
+"""What a cell's stored logits tell: calibration and confusion, against torchmetrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from mixup_multi.engine.sealed import save_sealed
 from mixup_multi.errors import OutputError
 from mixup_multi.grid.store import CellFolder
-from mixup_multi.report.measure import confusion, measure, reliability
+from mixup_multi.report.measure import confusion, measure, pooled
 
 metrics = pytest.importorskip("torchmetrics.functional.classification", reason="the oracle")
 
@@ -22,26 +22,42 @@ def _rows(n: int, classes: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tenso
     return logits, torch.nn.functional.one_hot(labels, classes).float(), labels
 
 
+def _store(folder: Path, logits: torch.Tensor, targets: torch.Tensor) -> None:
+    ids = [str(row) for row in range(len(logits))]
+    test = {"logits": logits, "targets": targets, "ids": ids}
+    save_sealed({"test": test}, folder / "outputs.pt")
+
+
 @pytest.mark.parametrize(("n", "classes"), [(500, 3), (200, 10), (50, 2)])
-def test_ece_and_confusion_are_torchmetrics(n: int, classes: int) -> None:
+def test_ece_and_confusion_are_torchmetrics(n: int, classes: int, tmp_path: Path) -> None:
     logits, targets, labels = _rows(n, classes)
+    _store(tmp_path, logits, targets)
+    measured = measure(CellFolder(tmp_path))
     ece = metrics.multiclass_calibration_error(logits.softmax(1), labels, classes, n_bins=15)
-    assert reliability(logits, targets).ece == pytest.approx(100 * float(ece), abs=1e-4)
+    assert measured.reliability.ece == pytest.approx(100 * float(ece), abs=1e-4)
     expected = metrics.multiclass_confusion_matrix(logits.argmax(1), labels, classes)
+    assert measured.confusion.tolist() == expected.double().tolist()
     assert confusion(logits, targets).tolist() == expected.double().tolist()
 
 
-def test_certain_and_right_is_calibrated() -> None:
+def test_certain_and_right_is_calibrated(tmp_path: Path) -> None:
     targets = torch.eye(3)
-    one = reliability(1000 * targets, targets)
+    _store(tmp_path, 1000 * targets, targets)
+    one = measure(CellFolder(tmp_path)).reliability
     assert one.ece == pytest.approx(0)
     assert one.count.tolist() == [0.0] * 14 + [3.0]
 
 
-def test_sums_of_parts_are_those_of_the_whole() -> None:
+def test_cells_together_are_their_rows_together(tmp_path: Path) -> None:
     logits, targets, _ = _rows(100, 4)
-    parts = reliability(logits[:30], targets[:30]) + reliability(logits[30:], targets[30:])
-    assert parts.ece == pytest.approx(reliability(logits, targets).ece)
+    places = {"first": slice(30), "rest": slice(30, None), "all": slice(None)}
+    for name, rows in places.items():
+        (tmp_path / name).mkdir()
+        _store(tmp_path / name, logits[rows], targets[rows])
+    first, rest, whole = (measure(CellFolder(tmp_path / name)) for name in places)
+    together, matrix = pooled([first, rest])
+    assert together.ece == pytest.approx(whole.reliability.ece)
+    assert matrix.tolist() == whole.confusion.tolist()
 
 
 @pytest.mark.parametrize(
@@ -55,8 +71,7 @@ def test_sums_of_parts_are_those_of_the_whole() -> None:
 def test_what_has_no_calibration_says_why(
     logits: torch.Tensor, targets: torch.Tensor, why: str, tmp_path: Path
 ) -> None:
-    content = {"test": {"logits": logits, "targets": targets, "ids": ["a", "b"]}}
-    save_sealed(content, tmp_path / "outputs.pt")
+    _store(tmp_path, logits, targets)
     with pytest.raises(OutputError, match=why):
         measure(CellFolder(tmp_path))
 
