@@ -6,6 +6,7 @@ reference; the others are choices of its fields with the names of their papers.
 """
 
 from mixup_multi.attacks.attack import Attack, Shifted
+from mixup_multi.attacks.quiet import bare, looked_at
 from mixup_multi.attacks.search import Ball, climb
 
-__all__ = ["Attack", "Ball", "Shifted", "climb"]
+__all__ = ["Attack", "Ball", "Shifted", "bare", "climb", "looked_at"]

@@ -20,7 +20,7 @@ from mixup_multi.attacks.search import Ball, Norm, Start, best_of, climb
 from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
 from mixup_multi.errors import PointError, SettingError
-from mixup_multi.points import Edits, check_points, offered_points, run_edited
+from mixup_multi.points import Edit, Edits, check_points, offered_points, run_edited
 from mixup_multi.tree import Tree, tree_map
 
 Labels = Literal["true", "predicted"]
@@ -50,7 +50,7 @@ class Attack:
         targeted: lower the loss of a random other class, instead of raising that of the label.
         labels: whose loss: the true one's, or that of the model's own prediction, which does not
             give the label away to what is trained.
-        mode: of the model while it is attacked.
+        mode: of the model while it is attacked; `train` as it is trained.
         update_statistics: whether the attack's passes in `train` mode count in BatchNorm's
             running statistics.
         point: where: `first`, the model's preferred point, or the name of one.
@@ -102,9 +102,13 @@ class Attack:
                 "an attack on the input needs the adapter to say what a legal perturbation is, and"
                 f" for these data it does not; expected a hidden point ({others or 'none here'})"
             )
-        if self.norm == "linf":
-            bounds.check("eps", self.eps)
-            bounds.check("step", self.step)
+        for name, size in (("eps", self.eps), ("step", self.step)):
+            bounds.check(name, size, self.norm)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the seed matters."""
+        return self.eps > 0 and (self.start != "none" or self.targeted)
 
     def place(self, model: nn.Module) -> str:
         """Return the point that is attacked."""
@@ -122,6 +126,8 @@ class Attack:
             seed: of the random start and of targeted classes.
             judge: the loss.
         """
+        if self.eps == 0:
+            return model, batch
         generator = torch.Generator().manual_seed(seed)
         aim = self._aim(model, batch, judge, generator)
 
@@ -140,6 +146,8 @@ class Attack:
         score: Callable[[Tensor], Tensor],
     ) -> tuple[nn.Module, Batch]:
         """Return model and batch where `score` of the logits, `(n,)`, is high; see `perturb`."""
+        if self.eps == 0:
+            return model, batch
         place, seen = self.place(model), bare(model)
         with looked_at(seen, self.mode, update_statistics=self.update_statistics):
             if place == "input" and bounds is not None:
@@ -182,16 +190,28 @@ class Shifted(nn.Module):
         self.shift = shift
         self.points = offered_points(model)
 
+    @property
+    def bare(self) -> nn.Module:
+        """The same, of the model as it is."""
+        return Shifted(bare(self.model), self.point, self.shift)
+
     def forward(self, inputs: Tree, edits: Edits | None = None) -> Tensor:
         """Return logits; an edit at the same point sees the sum."""
         edits = edits or {}
-        after = edits.get(self.point)
+        shifting = _Shifting(self.shift, edits.get(self.point))
+        return run_edited(self.model, inputs, {**edits, self.point: shifting})
 
-        def shifted(flow: Tree) -> Tree:
-            moved = tree_map(torch.add, flow, self.shift)
-            return moved if after is None else after(moved)
 
-        return run_edited(self.model, inputs, {**edits, self.point: shifted})
+class _Shifting:
+    """The edit that adds, before another; no closure, which would be compiled in every step."""
+
+    def __init__(self, shift: Tree, after: Edit | None) -> None:
+        self.shift = shift
+        self.after = after
+
+    def __call__(self, flow: Tree) -> Tree:
+        moved = tree_map(torch.add, flow, self.shift)
+        return moved if self.after is None else self.after(moved)
 
 
 def _flow_at(model: nn.Module, inputs: Tree, point: str) -> Tree:

@@ -1,9 +1,24 @@
 """Objectives: what a training step minimises, as `draw` (all randomness) and `loss` (pure)."""
 
+from mixup_multi.objectives.adversarial import Adversarial
 from mixup_multi.objectives.erm import ERM
+from mixup_multi.objectives.layerwise import LayerWise
 from mixup_multi.objectives.losses import LOSSES, Loss
 from mixup_multi.objectives.mixupe import MixupE
 from mixup_multi.objectives.objective import Draw, Objective, Terms
+from mixup_multi.objectives.trades import Trades
 from mixup_multi.objectives.vicinal import Vicinal
 
-__all__ = ["ERM", "LOSSES", "Draw", "Loss", "MixupE", "Objective", "Terms", "Vicinal"]
+__all__ = [
+    "ERM",
+    "LOSSES",
+    "Adversarial",
+    "Draw",
+    "LayerWise",
+    "Loss",
+    "MixupE",
+    "Objective",
+    "Terms",
+    "Trades",
+    "Vicinal",
+]

@@ -33,6 +33,9 @@ class Loss(Protocol):
     def fast_q(self, logits: Tensor, targets: Tensor, detach: bool = False) -> Tensor:
         """qhat = <y - g(f), f> = H(g) - l(f, y); `detach` stops the gradient through g."""
 
+    def divergence(self, logits: Tensor, others: Tensor) -> Tensor:
+        """KL(g(f) || g(f')), of the predicted distributions."""
+
     def error(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The target's weight that the prediction misses; 0 or 1 for a hard label."""
 
@@ -60,6 +63,11 @@ class Softmax:
         log_p = functional.log_softmax(_wide(logits), 1)
         p = log_p.exp()
         return ((targets - (p.detach() if detach else p)) * log_p).sum(1)
+
+    def divergence(self, logits: Tensor, others: Tensor) -> Tensor:
+        """KL = sum_k p_k (log p_k - log p'_k)."""
+        log_p, log_q = (functional.log_softmax(_wide(f), 1) for f in (logits, others))
+        return (log_p.exp() * (log_p - log_q)).sum(1)
 
     def error(self, logits: Tensor, targets: Tensor) -> Tensor:
         """1 - y[argmax f]."""
@@ -103,6 +111,11 @@ class Sigmoid:
         wide = _wide(logits)
         p = wide.sigmoid()
         return ((targets - (p.detach() if detach else p)) * wide).sum(1)
+
+    def divergence(self, logits: Tensor, others: Tensor) -> Tensor:
+        """KL = sum_k [p_k (f_k - f'_k) - (softplus(f_k) - softplus(f'_k))], of each label."""
+        f, g = _wide(logits), _wide(others)
+        return (f.sigmoid() * (f - g) - functional.softplus(f) + functional.softplus(g)).sum(1)
 
     def error(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The mean share of labels on the wrong side of 1/2."""

@@ -16,6 +16,7 @@ import torch
 
 from mixup_multi import door
 from mixup_multi.engine.source import Data, Dataset, Trial
+from mixup_multi.engine.training import Training
 from mixup_multi.errors import PointError
 from mixup_multi.points import HasPoints
 from mixup_multi.tree import leaves
@@ -157,7 +158,8 @@ def test_every_method_trains_on_every_modality(adapter: str, method: str) -> Non
     model = door.build(factory, data, settings=door.check_settings(factory, {}))
     objective = door.build_objective(
         {"name": method, **door.check_settings(door.load(door.OBJECTIVES, method), {})}
-    ).fit(data.train)
+    ).fit(Training(data))
+    objective.check(model)
     batch = data.train.gather(torch.arange(6))
     if method == "cutmix" and adapter not in ("images", "speech"):
         with pytest.raises(PointError, match=r"expected a tensor \(n, c, h, w\)"):

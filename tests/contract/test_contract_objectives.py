@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mixup_multi import door
 from mixup_multi.batch import Batch, as_targets
+from mixup_multi.bounds import Bounds
 from mixup_multi.errors import PointError
 from mixup_multi.mix import Cut
 from mixup_multi.objectives import ERM, Draw, MixupE, Objective, Vicinal
@@ -34,6 +35,9 @@ def build(name: str, **settings) -> Objective:
 class Zero:
     def mean(self) -> Tensor:
         return torch.zeros(())
+
+    def bounds(self) -> Bounds:
+        return Bounds(torch.ones(()), -torch.ones(()), torch.ones(()), 1.0)
 
 
 def every_objective_with(setting: str):
@@ -58,8 +62,18 @@ OTHERS = {
     "per": "row",
     "loss": "sigmoid",
     "inner": {"name": "cutmix"},
+    "clean": {"name": "manifold_mixup"},
+    "attack": {"name": "fgsm"},
+    "weight": 0.3,
+    "beta": 0.3,
+    "eps": "1/7",
+    "hidden": 0.3,
 }
 """A value of each setting that is no objective's default."""
+
+
+UNATTACKED = {"iat": {"attack": {"name": "pgd", "eps": 0.0}}}
+"""What has to be off, beside the mixing, for a method to be plain training."""
 
 
 def needs_images(method: Objective) -> bool:
@@ -101,7 +115,9 @@ def seeded(seed: int) -> torch.Generator:
 
 
 def parts(draw: Draw) -> tuple:
-    return draw.mix.partner, draw.mix.own, torch.tensor(draw.where), draw.blend
+    numbers = torch.tensor(draw.where), torch.tensor(draw.seed)
+    inner = (part for within in draw.inner for part in parts(within))
+    return draw.mix.partner, draw.mix.own, *numbers, draw.blend, *inner
 
 
 def same(first: Draw, second: Draw) -> bool:
@@ -117,6 +133,7 @@ def gradients(total: Tensor, net: nn.Module) -> list[Tensor]:
 def test_the_papers_methods_are_registered():
     assert {"erm", "mixup", "manifold_mixup", "cutmix", "mixupe", "mixupe_exact"} <= set(NAMES)
     assert "mixupe_released" in NAMES
+    assert {"adversarial", "iat", "trades", "layerwise"} <= set(NAMES)
 
 
 @every_objective
@@ -192,7 +209,8 @@ def test_a_rescaled_total_has_the_value_of_the_mixed_loss(name, n):
 
 @every_objective_with("alpha")
 def test_without_mixing_it_is_erm_bit_for_bit(name):
-    method, net, data = build(name, alpha=0.0), conv(), images(7)
+    method = build(name, alpha=0.0, **UNATTACKED.get(name, {}))
+    net, data = conv(), images(7)
     plain = ERM()(net, data, stream(0, "mix"))
     for seed in range(3):
         terms = method(net, data, stream(seed, "mix"))
@@ -243,3 +261,17 @@ def test_a_point_that_the_model_lacks_is_refused_before_training(name):
 def test_every_setting_reaches_the_method(name, setting):
     assert build(name) == build(name)
     assert build(name, **{setting: OTHERS[setting]}) != build(name)
+
+
+@every_objective
+def test_what_a_step_leaves_is_used_by_the_next_and_stays_as_it_was(name):
+    method, net, data = build(name), conv(), images(7)
+    first = method(net, data, stream(0, "mix"))
+    gradients(first.total, net)
+    assert bool(first.memory) == method.remembers
+    kept = {key: value.clone() for key, value in first.memory.items()}
+    second = method(net, data, stream(0, "mix"), first.memory)
+    gradients(second.total, net)
+    assert torch.equal(first.total, second.total) != method.remembers
+    assert kept.keys() == first.memory.keys()
+    assert all(torch.equal(kept[key], first.memory[key]) for key in kept)
