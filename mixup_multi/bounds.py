@@ -66,7 +66,8 @@ class Bounds:
     @classmethod
     def hidden(cls, flow: Tensor) -> Self:
         """Return the bounds of `flow` `(n, ...)` at a hidden point: its unit is its size."""
-        unit = flow.detach().float().square().mean().sqrt().to(flow.dtype)
+        wide = flow.detach().to(torch.promote_types(flow.dtype, torch.float32))
+        unit = wide.square().mean().sqrt().to(flow.dtype)
         return cls(unit, words="root mean squares of the hidden states")
 
     def check(self, name: str, size: float, norm: str = "linf") -> None:

@@ -37,7 +37,7 @@ class Trades(Objective):
         bounds: what a legal perturbation is, set by `fit`.
 
     Raises:
-        SettingError: beta is negative, or the attack is told to use labels.
+        SettingError: beta is negative, or the attack uses labels or starts at the row itself.
     """
 
     attack: Attack
@@ -52,6 +52,12 @@ class Trades(Objective):
             raise SettingError(
                 "attack: TRADES raises the divergence from the clean prediction, so targeted and"
                 " labels have no effect: expected them at their defaults",
+                ("attack",),
+            )
+        if self.attack.start == "none" and self.attack.eps > 0:
+            raise SettingError(
+                "attack: with start: none there is no way up, for the divergence is 0 and flat at"
+                " the row itself: expected start: normal, as in the paper, or uniform",
                 ("attack",),
             )
 

@@ -63,7 +63,7 @@ OTHERS = {
     "loss": "sigmoid",
     "inner": {"name": "cutmix"},
     "clean": {"name": "manifold_mixup"},
-    "attack": {"name": "fgsm"},
+    "attack": {"name": "random_fgsm"},
     "weight": 0.3,
     "beta": 0.3,
     "eps": "1/7",
