@@ -35,9 +35,6 @@ def looked_at(model: nn.Module, mode: Mode, *, update_statistics: bool = False) 
     finally:
         for module, training in modes.items():
             module.training = training
-        # Autocast keeps what it made of the weights, even where no gradient was wanted, and the
-        # step would go on with copies that have none.
-        torch.clear_autocast_cache()
 
 
 @contextmanager
