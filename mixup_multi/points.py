@@ -34,8 +34,7 @@ def check_points(offered: Sequence[str], asked: Sequence[str]) -> None:
     for name in asked:
         if name not in offered:
             raise PointError(
-                f"mixing was asked for at point {name!r}, which this model does not offer"
-                f"{did_you_mean(name, offered)}"
+                f"this model does not offer the point {name!r}{did_you_mean(name, offered)}"
             )
 
 

@@ -94,16 +94,10 @@ class Attack:
     def check(self, model: nn.Module, bounds: Bounds | None) -> None:
         """Raise `PointError` where there is no such point, `SettingError` for too large sizes."""
         check_points(offered_points(model), [self.place(model)])
-        if self.place(model) != "input":
-            return
-        if bounds is None:
-            others = ", ".join(name for name in offered_points(model) if name != "input")
-            raise PointError(
-                "an attack on the input needs the adapter to say what a legal perturbation is, and"
-                f" for these data it does not; expected a hidden point ({others or 'none here'})"
-            )
-        for name, size in (("eps", self.eps), ("step", self.step)):
-            bounds.check(name, size, self.norm)
+        if self.place(model) == "input":
+            legal = _said(bounds, model)
+            for name, size in (("eps", self.eps), ("step", self.step)):
+                legal.check(name, size, self.norm)
 
     @property
     def draws(self) -> bool:
@@ -125,6 +119,9 @@ class Attack:
             bounds: of inputs; not used at hidden points.
             seed: of the random start and of targeted classes.
             judge: the loss.
+
+        Raises:
+            PointError: inputs are attacked, and nobody has said within which bounds.
         """
         if self.eps == 0:
             return model, batch
@@ -150,9 +147,9 @@ class Attack:
             return model, batch
         place, seen = self.place(model), bare(model)
         with looked_at(seen, self.mode, update_statistics=self.update_statistics):
-            if place == "input" and bounds is not None:
+            if place == "input":
                 flow: Tensor = batch.inputs
-                ball = Ball(flow.detach(), bounds.to(flow), self.eps, self.norm)
+                ball = Ball(flow.detach(), _said(bounds, model).to(flow), self.eps, self.norm)
                 found = self._search(ball, lambda x: score(seen(x)), generator)
                 return model, replace(batch, inputs=found)
             flat = Flat(_flow_at(seen, batch.inputs, place))
@@ -212,6 +209,17 @@ class _Shifting:
     def __call__(self, flow: Tree) -> Tree:
         moved = tree_map(torch.add, flow, self.shift)
         return moved if self.after is None else self.after(moved)
+
+
+def _said(bounds: Bounds | None, model: nn.Module) -> Bounds:
+    """Return the bounds of inputs; raise `PointError` where there are none."""
+    if bounds is None:
+        others = ", ".join(name for name in offered_points(model) if name != "input")
+        raise PointError(
+            "an attack on the input needs the adapter to say what a legal perturbation is, and"
+            f" for these data it does not; expected a hidden point ({others or 'none here'})"
+        )
+    return bounds
 
 
 def _flow_at(model: nn.Module, inputs: Tree, point: str) -> Tree:

@@ -81,7 +81,7 @@ def require_compiler() -> None:
 def check_compiled(objective: Objective, train: Train) -> None:
     """Raise `SettingError` where a method needs what a compiled model cannot give."""
     if train.compile and objective.eager:
-        raise SettingError(f"train.compile with {objective.eager}, or train.compile=false")
+        raise SettingError(f"train.compile with {objective.eager}; set train.compile=false")
 
 
 def check_devices(objective: Objective, devices: int) -> None:

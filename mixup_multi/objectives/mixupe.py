@@ -118,7 +118,7 @@ class MixupE(Objective):
             return ""
         return (
             f"MixupE's form {self.form}: the exact q needs a second derivative, which"
-            " torch.compile does not have; use a fast form"
+            " torch.compile does not have (fast forms do without)"
         )
 
     def draw(self, targets: Tensor, generator: Generator) -> Draw:

@@ -135,7 +135,7 @@ def test_compiled_is_eager(name: str) -> None:
 
 @pytest.mark.parametrize("method", [*LAYERWISE.values(), iat(clean=mixupe_exact())])
 def test_what_cannot_be_compiled_says_so(method: Objective) -> None:
-    with pytest.raises(SettingError, match=r"train.compile with .*, or train.compile=false"):
+    with pytest.raises(SettingError, match=r"train.compile with .*; set train.compile=false"):
         alone(job_of(method, compile=True))
 
 

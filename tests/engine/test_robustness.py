@@ -33,7 +33,7 @@ def mnist(root: Path, rows: int, tested: int) -> Data:
 
 
 def test_at_has_fewer_errors_under_pgd_than_plain_training(real_openml: Path) -> None:
-    data = mnist(real_openml, 2_000, 300)
+    data = mnist(real_openml, 1_500, 300)
     attack = pgd(eps=EPS, step=0.1, steps=3)
     nets = [
         trained(data, lambda: ImageAdapter.models["small_cnn"](data, width=4), method)
