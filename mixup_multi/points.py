@@ -34,7 +34,8 @@ def check_points(offered: Sequence[str], asked: Sequence[str]) -> None:
     for name in asked:
         if name not in offered:
             raise PointError(
-                f"this model does not offer the point {name!r}{did_you_mean(name, offered)}"
+                f"point {name!r} was asked for, which this model does not offer"
+                f"{did_you_mean(name, offered)}"
             )
 
 
