@@ -12,7 +12,7 @@ from attack_cases import SOFTMAX, Branches, conv, images, pixels, rows, seeded, 
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from mixup_multi.attacks import Attack, looked_at
+from mixup_multi.attacks import Attack, Shifted, bare, looked_at
 from mixup_multi.attacks.presets import fgsm, pgd
 from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
@@ -197,6 +197,18 @@ def test_a_point_where_nothing_flows_is_left_alone() -> None:
     batch = Batch(-torch.rand(2, 3, generator=seeded(0), dtype=torch.float64), targets(2))
     _, shift = shift_of(pgd(point="head"), model, batch)
     assert torch.equal(shift, torch.zeros(2, 3, dtype=torch.float64))
+
+
+def test_compiled_and_shared_models_are_looked_at_as_they_are() -> None:
+    net = conv()
+    assert bare(net) is net
+    assert bare(torch.compile(net)) is net
+    shared = nn.Module()
+    shared.bare = torch.compile(net)
+    assert bare(shared) is net
+    shifted = Shifted(torch.compile(net), "hidden", torch.zeros(()))
+    assert bare(shifted).model is net
+    assert bare(shifted).points == net.points
 
 
 def test_bounds_go_where_the_inputs_are() -> None:
