@@ -34,7 +34,7 @@ def check_points(offered: Sequence[str], asked: Sequence[str]) -> None:
     for name in asked:
         if name not in offered:
             raise PointError(
-                f"point {name!r} was asked for, which this model does not offer"
+                f"an edit was asked for at point {name!r}, which this model does not offer"
                 f"{did_you_mean(name, offered)}"
             )
 
