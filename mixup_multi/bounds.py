@@ -7,9 +7,10 @@ hidden point there is no range, and a size of 1 is the root mean square of what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
+import torch
 from torch import Tensor
 
 from mixup_multi.errors import SettingError
@@ -23,7 +24,10 @@ class Bounds:
         unit: what a perturbation of size 1 adds to an input; 0 where it must not be changed.
         low: the least legal input; None where there is none.
         high: the largest legal input; None where there is none.
-        largest: the largest size that has a meaning, that of the whole range; infinite without.
+        largest: the largest size of one entry that has a meaning, that of the whole range;
+            infinite without.
+        diameter: the largest L2 size that has a meaning, from one corner of the range to the
+            opposite one; infinite without.
         words: what sizes are measured in, for messages and tables, e.g. "pixels in [0, 1]".
     """
 
@@ -31,7 +35,24 @@ class Bounds:
     low: Tensor | None = None
     high: Tensor | None = None
     largest: float = float("inf")
+    diameter: float = float("inf")
     words: str = "the inputs' own units"
+
+    @classmethod
+    def between(cls, low: Tensor, high: Tensor, unit: Tensor, like: Tensor, words: str) -> Self:
+        """Return the bounds of a range; the widest entry, in units, says what is too large.
+
+        Args:
+            low: the least legal input.
+            high: the largest legal input.
+            unit: what a size of 1 adds.
+            like: an input without its row, `(...)`, that the others broadcast against.
+            words: what sizes are measured in.
+        """
+        free = unit > 0
+        width = torch.where(free, (high - low).double() / torch.where(free, unit, 1), 0)
+        diameter = width.expand(like.shape).square().sum().sqrt()
+        return cls(unit, low, high, float(width.max()), float(diameter), words)
 
     def to(self, like: Tensor) -> Self:
         """Return the bounds on the device and in the type of `like`."""
@@ -40,19 +61,24 @@ class Bounds:
             return None if tensor is None else tensor.to(like, non_blocking=True)
 
         low, high = moved(self.low), moved(self.high)
-        return type(self)(self.unit.to(like), low, high, self.largest, self.words)
+        return replace(self, unit=self.unit.to(like, non_blocking=True), low=low, high=high)
 
     @classmethod
     def hidden(cls, flow: Tensor) -> Self:
         """Return the bounds of `flow` `(n, ...)` at a hidden point: its unit is its size."""
-        unit = flow.detach().float().square().mean().sqrt().to(flow.dtype)
+        wide = flow.detach().to(torch.promote_types(flow.dtype, torch.float32))
+        unit = wide.square().mean().sqrt().to(flow.dtype)
         return cls(unit, words="root mean squares of the hidden states")
 
-    def check(self, name: str, size: float) -> None:
+    def check(self, name: str, size: float, norm: str = "linf") -> None:
         """Raise `SettingError` where a size is larger than the whole range."""
-        if size > self.largest:
-            hint = f"; write {size:g}/255 if 8-bit steps are meant" if size >= 1 else ""
+        limit = self.largest if norm == "linf" else self.diameter
+        if size > limit:
+            whole = "the whole range" if norm == "linf" else "from corner to corner of the range"
+            eighth = norm == "linf" and self.largest == 1
+            hint = f"; write {size:g}/255 if 8-bit steps are meant" if eighth else ""
             raise SettingError(
-                f"{name} is {size:g}: expected at most {self.largest:g}, the whole range, in units"
-                f" of {self.words}{hint}"
+                f"{name} is {size:g}: expected at most {limit:g}, {whole}, in units of"
+                f" {self.words}{hint}",
+                (name,),
             )

@@ -35,7 +35,7 @@ def check_points(offered: Sequence[str], asked: Sequence[str]) -> None:
     for name in asked:
         if name not in offered:
             raise PointError(
-                f"mixing was asked for at point {name!r}, which this model does not offer"
+                f"an edit was asked for at point {name!r}, which this model does not offer"
                 f"{did_you_mean(name, offered)}"
             )
 
@@ -190,6 +190,17 @@ def flow_at(model: nn.Module, inputs: Tree, point: str) -> Tree:
     return seen[0]
 
 
+def bare(model: nn.Module) -> nn.Module:
+    """Return a model that processes share, or that is compiled, as it is.
+
+    Looking at it is no step of the processes'; and compiled code computes the gradients of all
+    parameters, of which an attack wants none.
+    """
+    inner: nn.Module = getattr(model, "bare", model)
+    whole: nn.Module = getattr(inner, "_orig_mod", inner)
+    return whole
+
+
 class Edited(nn.Module):
     """A model that always makes one edit of its own; an edit asked for there sees its result."""
 
@@ -203,7 +214,7 @@ class Edited(nn.Module):
     @property
     def bare(self) -> Edited:
         """The same, of the model that processes share as it is."""
-        return Edited(getattr(self.model, "bare", self.model), self.point, self.edit)
+        return Edited(bare(self.model), self.point, self.edit)
 
     def forward(self, inputs: Tree, edits: Edits | None = None) -> Tensor:
         """Return logits `(n, c)`."""

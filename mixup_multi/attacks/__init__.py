@@ -5,7 +5,8 @@ again, away from a label or towards another. `pgd` is the general one and its do
 reference; the others are choices of its fields with the names of their papers.
 """
 
-from mixup_multi.attacks.attack import Attack, Shifted
+from mixup_multi.attacks.attack import Attack
+from mixup_multi.attacks.quiet import looked_at
 from mixup_multi.attacks.search import Ball, climb
 
-__all__ = ["Attack", "Ball", "Shifted", "climb"]
+__all__ = ["Attack", "Ball", "climb", "looked_at"]

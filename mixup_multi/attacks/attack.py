@@ -14,13 +14,13 @@ from typing import ClassVar, Literal, Protocol, get_args
 import torch
 from torch import Generator, Tensor, nn
 
-from mixup_multi.attacks.quiet import Mode, bare, looked_at
+from mixup_multi.attacks.quiet import Mode, looked_at
 from mixup_multi.attacks.search import Ball, Norm, Start, best_of, climb
 from mixup_multi.attacks.surface import surface_at
 from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
 from mixup_multi.errors import PointError, SettingError
-from mixup_multi.points import Edits, check_points, offered_points, run_edited
+from mixup_multi.points import Edited, bare, check_points, offered_points
 from mixup_multi.tree import Tree, tree_map
 
 Labels = Literal["true", "predicted"]
@@ -50,7 +50,7 @@ class Attack:
         targeted: lower the loss of a random other class, instead of raising that of the label.
         labels: whose loss: the true one's, or that of the model's own prediction, which does not
             give the label away to what is trained.
-        mode: of the model while it is attacked.
+        mode: of the model while it is attacked; `train` as it is trained.
         update_statistics: whether the attack's passes in `train` mode count in BatchNorm's
             running statistics.
         point: where: `first`, the model's preferred point, or the name of one.
@@ -94,17 +94,15 @@ class Attack:
     def check(self, model: nn.Module, bounds: Bounds | None) -> None:
         """Raise `PointError` where there is no such point, `SettingError` for too large sizes."""
         check_points(offered_points(model), [self.place(model)])
-        if self.place(model) != "input":
-            return
-        if bounds is None:
-            others = ", ".join(name for name in offered_points(model) if name != "input")
-            raise PointError(
-                "an attack on the input needs the adapter to say what a legal perturbation is, and"
-                f" for these data it does not; expected a hidden point ({others or 'none here'})"
-            )
-        if self.norm == "linf":
-            bounds.check("eps", self.eps)
-            bounds.check("step", self.step)
+        if self.place(model) == "input":
+            legal = _said(bounds, model)
+            for name, size in (("eps", self.eps), ("step", self.step)):
+                legal.check(name, size, self.norm)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the seed matters."""
+        return self.eps > 0 and (self.start != "none" or self.targeted)
 
     def place(self, model: nn.Module) -> str:
         """Return the point that is attacked."""
@@ -121,7 +119,12 @@ class Attack:
             bounds: of inputs; not used at hidden points.
             seed: of the random start and of targeted classes.
             judge: the loss.
+
+        Raises:
+            PointError: inputs are attacked, and nobody has said within which bounds.
         """
+        if self.eps == 0:
+            return model, batch
         generator = torch.Generator().manual_seed(seed)
         aim = self._aim(model, batch, judge, generator)
 
@@ -140,14 +143,18 @@ class Attack:
         score: Callable[[Tensor], Tensor],
     ) -> tuple[nn.Module, Batch]:
         """Return model and batch where `score` of the logits, `(n,)`, is high; see `perturb`."""
+        if self.eps == 0:
+            return model, batch
         place, seen = self.place(model), bare(model)
         with looked_at(seen, self.mode, update_statistics=self.update_statistics):
-            surface = surface_at(seen, batch.inputs, place, bounds)
+            known = _said(bounds, model) if place == "input" else None
+            surface = surface_at(seen, batch.inputs, place, known)
             ball = Ball(surface.centre, surface.bounds, self.eps, self.norm)
             found = self._search(ball, lambda x: score(surface.logits(x)), generator)
         if surface.flat is None:
             return model, replace(batch, inputs=found)
-        return Shifted(model, place, surface.flat.tree(found - surface.centre)), batch
+        shift = surface.flat.tree(found - surface.centre)
+        return Edited(model, place, _Shift(shift)), batch
 
     def _search(
         self, ball: Ball, score: Callable[[Tensor], Tensor], generator: Generator
@@ -164,26 +171,25 @@ class Attack:
         return _others(aim, generator) if self.targeted else aim
 
 
-class Shifted(nn.Module):
-    """A model with something added to what flows at a point."""
+class _Shift:
+    """The edit that adds; no closure, which would be compiled in every step."""
 
-    def __init__(self, model: nn.Module, point: str, shift: Tree) -> None:
-        super().__init__()
-        self.model = model
-        self.point = point
+    def __init__(self, shift: Tree) -> None:
         self.shift = shift
-        self.points = offered_points(model)
 
-    def forward(self, inputs: Tree, edits: Edits | None = None) -> Tensor:
-        """Return logits; an edit at the same point sees the sum."""
-        edits = edits or {}
-        after = edits.get(self.point)
+    def __call__(self, flow: Tree) -> Tree:
+        return tree_map(torch.add, flow, self.shift)
 
-        def shifted(flow: Tree) -> Tree:
-            moved = tree_map(torch.add, flow, self.shift)
-            return moved if after is None else after(moved)
 
-        return run_edited(self.model, inputs, {**edits, self.point: shifted})
+def _said(bounds: Bounds | None, model: nn.Module) -> Bounds:
+    """Return the bounds of inputs; raise `PointError` where there are none."""
+    if bounds is None:
+        others = ", ".join(name for name in offered_points(model) if name != "input")
+        raise PointError(
+            "an attack on the input needs the adapter to say what a legal perturbation is, and"
+            f" for these data it does not; expected a hidden point ({others or 'none here'})"
+        )
+    return bounds
 
 
 def _others(targets: Tensor, generator: Generator) -> Tensor:

@@ -19,12 +19,13 @@ from torch import Tensor, nn
 
 from mixup_multi.attacks.attack import Attack, Judge
 from mixup_multi.attacks.presets import Size, size_of
-from mixup_multi.attacks.quiet import bare, looked_at
+from mixup_multi.attacks.quiet import looked_at
 from mixup_multi.attacks.search import Ball, Norm
 from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
 from mixup_multi.errors import PointError, SettingError
 from mixup_multi.extras import load_extra
+from mixup_multi.points import bare
 
 Version = Literal["standard", "plus", "rand"]
 LEAST_CLASSES = 4

@@ -40,9 +40,17 @@ def fgsm(
     point: str = "first",
 ) -> Attack:
     """FGSM (Goodfellow et al. 2015): one step of length eps from the row itself."""
-    radius = size_of("eps", eps)
-    return Attack(
-        *(radius, radius, 1, "none", norm, 1, targeted, labels, mode, update_statistics, point)
+    return pgd(
+        eps=eps,
+        step=eps,
+        steps=1,
+        start="none",
+        norm=norm,
+        targeted=targeted,
+        labels=labels,
+        mode=mode,
+        update_statistics=update_statistics,
+        point=point,
     )
 
 

@@ -22,7 +22,7 @@ from mixup_multi.engine.record import broken_weights, measures, summarised, watc
 from mixup_multi.engine.settings import Train
 from mixup_multi.engine.source import Data
 from mixup_multi.engine.state import State
-from mixup_multi.engine.stepping import Backend, check_compiled, step
+from mixup_multi.engine.stepping import Backend, check_compiled, check_devices, step
 from mixup_multi.engine.training import Training, Workshop, at_once
 from mixup_multi.objectives.erm import ERM
 from mixup_multi.objectives.losses import Loss
@@ -95,6 +95,7 @@ def run(job: Job, state: State, on_epoch: OnEpoch | None = None) -> None:
     objective = job.objective.fit(Training(job.data, job.workshop))
     objective.check(state.model)
     check_compiled(objective, job.train)
+    check_devices(objective, job.ranks.size)
     backend = backend_of(state, job.train, job.ranks, job.device)
     try:
         _run(job, objective, state, backend, on_epoch)

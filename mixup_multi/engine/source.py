@@ -71,8 +71,8 @@ class TensorSource:
         prepare: stored -> what the model reads, e.g. pixels -> normalised floats. Deterministic.
         augment: a random change of *stored* inputs, before `prepare`; only where `gather` gets a
             generator. It draws on the CPU generator and works on the inputs' device.
-        bounds: what a legal perturbation of a prepared input is; None where no input can be
-            perturbed (codes, graphs), or nobody has said.
+        bounds: what a legal perturbation of a prepared input is, or what finds it out, where that
+            takes long; None where no input can be perturbed (codes, graphs), or nobody has said.
     """
 
     inputs: Tree
@@ -81,7 +81,7 @@ class TensorSource:
     ids: Sequence[str]
     prepare: Callable[[Tree], Tree] | None = None
     augment: Callable[[Tree, Generator], Tree] | None = None
-    bounds: Bounds | None = None
+    bounds: Bounds | Callable[[], Bounds] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -17,7 +17,6 @@ from mixup_multi.engine.ranks import Piece
 from mixup_multi.engine.settings import Train
 from mixup_multi.engine.state import State
 from mixup_multi.errors import DeviceError, SettingError
-from mixup_multi.objectives.mixupe import FORMS, MixupE
 from mixup_multi.objectives.objective import Memory, Objective, Terms
 
 
@@ -81,11 +80,16 @@ def require_compiler() -> None:
 
 def check_compiled(objective: Objective, train: Train) -> None:
     """Raise `SettingError` where a method needs what a compiled model cannot give."""
-    if train.compile and isinstance(objective, MixupE) and FORMS[objective.form].exact:
+    if train.compile and objective.eager:
+        raise SettingError(f"train.compile with {objective.eager}; set train.compile=false")
+
+
+def check_devices(objective: Objective, devices: int) -> None:
+    """Raise `SettingError` where each of several processes would remember something else."""
+    if devices > 1 and objective.remembers:
         raise SettingError(
-            f"train.compile with MixupE's form {objective.form}: the exact q needs a second"
-            " derivative, which torch.compile does not have; use a fast form, or"
-            " train.compile=false"
+            f"--devices {devices} with a method whose steps leave something to the next: each"
+            " process would have its own, and only one of them a checkpoint; use one device"
         )
 
 

@@ -42,8 +42,21 @@ class Training:
 
     def bounds(self) -> Bounds | None:
         """Return what a legal perturbation of an input is; None where the adapter has not said."""
-        return getattr(self.data.train, "bounds", None)
+        said: Bounds | Callable[[], Bounds] | None = getattr(self.data.train, "bounds", None)
+        return said() if callable(said) else said
 
     def fitted(self, codec: Any) -> Any:
         """Return a codec that is fitted to the training part."""
         return self.workshop(codec, self.data)
+
+
+@dataclass(frozen=True)
+class Glance(Training):
+    """The training part for a first look at settings: nothing is computed that takes long."""
+
+    def mean(self) -> None:
+        """Return None, for which methods have a substitute."""
+
+    def fitted(self, codec: Any) -> Any:
+        """Return the codec as it is."""
+        return codec

@@ -10,7 +10,8 @@ import torch
 from mixup_multi.engine.cohort_groups import may_join
 from mixup_multi.engine.fabric import require_fabric
 from mixup_multi.engine.source import Data
-from mixup_multi.engine.stepping import check_compiled, require_compiler
+from mixup_multi.engine.stepping import check_compiled, check_devices, require_compiler
+from mixup_multi.engine.training import Glance
 from mixup_multi.errors import DeviceError, MissingDataError, MixupMultiError, SettingError
 from mixup_multi.grid.cell import task_of
 from mixup_multi.grid.evaluate import evaluation_of, subject_of
@@ -64,11 +65,13 @@ def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | bool:
         model = build_model(cell, data).to(shelf.site.device)
         entry = cell.method
         job = task_of(cell, data, shelf.site).job
-        job.objective.check(model)
-        check_compiled(job.objective, cell.train)
+        objective = job.objective.fit(Glance(data))
+        objective.check(model)
+        check_compiled(objective, cell.train)
+        check_devices(objective, shelf.site.devices)
         sociable = may_join(job, model)
         batch = data.train.gather(torch.arange(min(2, len(data.train)))).to(shelf.site.device)
-        job.objective(model, batch, torch.Generator())  # a dry step, thrown away
+        objective(model, batch, torch.Generator())  # a dry step, thrown away
         for entry in cell.evaluations:
             evaluation_of(entry).check(subject_of(cell, data, shelf.site))
     except MissingDataError as error:

@@ -46,6 +46,9 @@ class Loss(Protocol):
     def fast_q(self, logits: Tensor, targets: Tensor, detach: bool = False) -> Tensor:
         """qhat = <y - g(f), f>; `detach` stops the gradient through g."""
 
+    def divergence(self, logits: Tensor, others: Tensor) -> Tensor:
+        """KL(g(f) || g(f')), of the predicted distributions."""
+
     def error(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The target's weight that the prediction misses; 0 or 1 for a hard label.
 
@@ -81,6 +84,11 @@ class Softmax:
         log_p = functional.log_softmax(_wide(logits), 1)
         p = log_p.exp()
         return ((targets - (p.detach() if detach else p)) * log_p).sum(1)
+
+    def divergence(self, logits: Tensor, others: Tensor) -> Tensor:
+        """KL = sum_k p_k (log p_k - log p'_k)."""
+        log_p, log_q = (functional.log_softmax(_wide(f), 1) for f in (logits, others))
+        return (log_p.exp() * (log_p - log_q)).sum(1)
 
     def error(self, logits: Tensor, targets: Tensor) -> Tensor:
         """1 - y[argmax f]."""
@@ -131,6 +139,11 @@ class Sigmoid:
         p = wide.sigmoid()
         return ((targets - (p.detach() if detach else p)) * wide).sum(1)
 
+    def divergence(self, logits: Tensor, others: Tensor) -> Tensor:
+        """KL = sum_k [p_k (f_k - f'_k) - (softplus(f_k) - softplus(f'_k))], of each label."""
+        f, g = _wide(logits), _wide(others)
+        return (f.sigmoid() * (f - g) - functional.softplus(f) + functional.softplus(g)).sum(1)
+
     def error(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The mean share of labels on the wrong side of 1/2."""
         return torch.where(logits > 0, 1 - targets, targets).mean(1)
@@ -176,6 +189,10 @@ class Squared:
     def predicted(self, logits: Tensor) -> Tensor:
         """f, the prediction itself."""
         return logits
+
+    def divergence(self, logits: Tensor, others: Tensor) -> Tensor:
+        """KL = sum_k (f_k - f'_k)^2 / 2, of normal distributions of variance 1."""
+        return (_wide(logits) - _wide(others)).square().sum(1) / 2
 
     def averaged(self, logits: Tensor) -> Tensor:
         """The mean prediction."""

@@ -111,6 +111,16 @@ class MixupE(Objective):
         """eta E[1 - lambda], the weight of mean |q|; where it is 0 the method is `inner`."""
         return self.eta * self.inner.share.mean_rest
 
+    @property
+    def eager(self) -> str:
+        """Exact forms cannot be compiled."""
+        if not FORMS[self.form].exact:
+            return ""
+        return (
+            f"MixupE's form {self.form}: the exact q needs a second derivative, which"
+            " torch.compile does not have (fast forms do without)"
+        )
+
     def draw(self, targets: Tensor, generator: Generator) -> Draw:
         """Draw what the inner objective draws, and nothing else."""
         return self.inner.draw(targets, generator)

@@ -96,6 +96,16 @@ class Objective(ABC):
 
     entry_points: ClassVar[str] = "mixup_multi.objectives"
 
+    @property
+    def eager(self) -> str:
+        """Why the method cannot be compiled, for a message; empty where it can."""
+        return ""
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a step leaves the next something, which other processes would not have."""
+        return False
+
     @abstractmethod
     def draw(self, targets: Tensor, generator: Generator) -> Draw:
         """Return the randomness of a step over rows with `targets` `(n, c)`."""

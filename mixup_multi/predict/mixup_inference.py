@@ -20,13 +20,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mixup_multi.attacks.attack import Shifted
 from mixup_multi.attacks.quiet import looked_at
 from mixup_multi.errors import PointError, SettingError
 from mixup_multi.mix.linear import check_mixable, map_mixable
 from mixup_multi.objectives.losses import Loss
 from mixup_multi.objectives.objective import TrainingPart
-from mixup_multi.points import Edits, check_points, flow_at, offered_points, run_edited
+from mixup_multi.points import Edited, Edits, check_points, flow_at, offered_points, run_edited
 from mixup_multi.predict.pool import Pool, Pooling, classes_in, examples_of
 from mixup_multi.predict.predictor import Predictor
 from mixup_multi.predict.question import Question
@@ -138,7 +137,7 @@ class MixupInference(Predictor):
         if point == "input":
             return pool.inputs, places
         model = asked.model
-        while isinstance(model, Shifted):  # the attack is on the examples, not on the samples
+        while isinstance(model, Edited):  # the attack is on the examples, not on the samples
             model = model.model
         needed, places = torch.unique(places, return_inverse=True)
         device = asked.plain.device

@@ -178,6 +178,7 @@ def test_every_method_trains_on_every_modality(adapter: str, method: str) -> Non
             unfitted.fit(Training(data))
         return
     objective = unfitted.fit(Training(data))
+    objective.check(model)
     batch = data.train.gather(torch.arange(6))
     of_images = method in ("cutmix", "cutout", "switch", "augmix")
     if of_images and adapter not in ("images", "speech"):

@@ -85,11 +85,20 @@ OTHERS = {
     "depth": 2,
     "severity": 0.3,
     "weight": 0.3,
+    "clean": {"name": "manifold_mixup"},
+    "attack": {"name": "random_fgsm"},
+    "beta": 0.3,
+    "eps": "1/7",
+    "hidden": 0.3,
 }
 """A value of each setting that is no objective's default, but for those below."""
 EXCEPTIONS = {("cutout", "per"): "batch"}
 BESIDE = {"bandwidth": {"partner": "near", "bandwidth": 0.6}}
 """What a setting only has a meaning beside, with another value of it."""
+
+
+UNATTACKED = {"iat": {"attack": {"name": "pgd", "eps": 0.0}}}
+"""What has to be off, beside the mixing, for a method to be plain training."""
 
 
 def needs_images(method: Objective) -> bool:
@@ -141,7 +150,8 @@ def seeded(seed: int) -> torch.Generator:
 
 def parts(draw: Draw) -> tuple:
     numbers = torch.tensor(draw.where), torch.tensor(draw.seed)
-    return draw.mix.partner, draw.mix.own, *numbers, draw.blend
+    inner = (part for within in draw.inner for part in parts(within))
+    return draw.mix.partner, draw.mix.own, *numbers, draw.blend, *inner
 
 
 def same(first: Draw, second: Draw) -> bool:
@@ -166,6 +176,7 @@ def test_the_papers_methods_are_registered():
     assert {"erm", "mixup", "manifold_mixup", "cutmix", "mixupe", "mixupe_exact"} <= set(NAMES)
     assert "mixupe_released" in NAMES
     assert {"gaussian", "label_smoothing", "cutout", "augmix", "switch", "c_mixup"} <= set(NAMES)
+    assert {"adversarial", "iat", "trades", "layerwise"} <= set(NAMES)
 
 
 @every_objective
@@ -246,7 +257,8 @@ def test_a_rescaled_total_has_the_value_of_the_mixed_loss(name, n):
 
 @every_objective_with("alpha")
 def test_without_mixing_it_is_erm_bit_for_bit(name):
-    method, net, data = build(name, alpha=0.0), conv(), images(7)
+    method = build(name, alpha=0.0, **UNATTACKED.get(name, {}))
+    net, data = conv(), images(7)
     plain = ERM()(net, data, stream(0, "mix"))
     for seed in range(3):
         terms = method(net, data, stream(seed, "mix"))
@@ -323,3 +335,17 @@ def test_numbers_are_predicted_or_refused_before_training(name):
         terms = method(net, data, stream(0, "mix"))
         assert terms.total.isfinite()
         assert any(g.abs().max() > 0 for g in gradients(terms.total, net))
+
+
+@every_objective
+def test_what_a_step_leaves_is_used_by_the_next_and_stays_as_it_was(name):
+    method, net, data = build(name), conv(), images(7)
+    first = method(net, data, stream(0, "mix"))
+    gradients(first.total, net)
+    assert bool(first.memory) == method.remembers
+    kept = {key: value.clone() for key, value in first.memory.items()}
+    second = method(net, data, stream(0, "mix"), first.memory)
+    gradients(second.total, net)
+    assert torch.equal(first.total, second.total) != method.remembers
+    assert kept.keys() == first.memory.keys()
+    assert all(torch.equal(kept[key], first.memory[key]) for key in kept)

@@ -139,7 +139,7 @@ def test_an_attack_at_the_point_of_mixing_moves_the_example_not_the_samples(mixe
         close(got, predictor.probabilities(net, same.inputs, 5, SOFTMAX), atol=0)
         return
     moved = as_model(predictor, net, 5, SOFTMAX)(
-        batch.inputs, {"hidden": lambda h: h + shifted.shift}
+        batch.inputs, {"hidden": lambda h: h + shifted.edit.shift}
     )
     close(got, moved.softmax(1).detach(), atol=1e-14)
     assert not torch.allclose(got, predictor.probabilities(net, batch.inputs, 5, SOFTMAX))

@@ -9,15 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from cohort_jobs import METHODS, job, mlp
+from cohort_jobs import METHODS, data, job, mlp
 
+from mixup_multi.attacks.presets import fgsm, pgd, random_fgsm
+from mixup_multi.bounds import Bounds
 from mixup_multi.engine import loop
 from mixup_multi.engine.ranks import Ranks
+from mixup_multi.engine.source import Data
 from mixup_multi.mix import BetaShare
 from mixup_multi.objectives import MixupE, Vicinal
+from mixup_multi.objectives.presets.adversarial import adversarial, iat, trades
 
 SIZE = 2
 EXACT = MixupE(Vicinal(BetaShare(0.7)), eta=0.8, form="exact_abs")
+
+
+def bounded() -> Data:
+    """Return data that says what a legal perturbation is."""
+    of = data(0)
+    return replace(of, train=replace(of.train, bounds=Bounds(torch.ones(()))))
+
+
 JOBS: Mapping[str, loop.Job] = {
     "erm": job(METHODS["erm"]),
     "erm in micro-batches": job(METHODS["erm"], accumulate=3, optimizer="sgd"),
@@ -26,6 +38,13 @@ JOBS: Mapping[str, loop.Job] = {
     "mixupe with BatchNorm": job(METHODS["mixupe"], build=lambda: mlp(batch_norm=True)),
     "exact mixupe": job(EXACT),
     "bf16-mixed": job(METHODS["mixup"], dtype=torch.float32, precision="bf16-mixed"),
+}
+ATTACKED: Mapping[str, loop.Job] = {
+    "fgsm": job(adversarial(attack=fgsm(eps=0.3)), of=bounded()),
+    "iat with BatchNorm": job(iat(), of=bounded(), build=lambda: mlp(batch_norm=True)),
+    "fast": job(adversarial(attack=random_fgsm(eps=0.3)), of=bounded()),
+    "hidden": job(adversarial(attack=pgd(point="head")), of=bounded()),
+    "trades": job(trades(), of=bounded()),
 }
 
 
@@ -53,6 +72,11 @@ def train(rank: int, jobs: Mapping[str, loop.Job], ports: Mapping[str, int], out
 def train_named(rank: int, ports: Mapping[str, int], out: Path) -> None:
     """Train `JOBS`, which hold functions that no pipe carries."""
     train(rank, JOBS, ports, out)
+
+
+def train_attacked(rank: int, ports: Mapping[str, int], out: Path) -> None:
+    """Train `ATTACKED`."""
+    train(rank, ATTACKED, ports, out)
 
 
 def train_resumed(rank: int, ports: Mapping[str, int], out: Path) -> None:

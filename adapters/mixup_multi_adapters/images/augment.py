@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -9,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
+
+from mixup_multi.bounds import Bounds
 
 
 class Shifts(NamedTuple):
@@ -85,6 +88,18 @@ class Normalise:
         """Return `(n, c, h, w)` float32 on the device of `stored`."""
         mean, std = (_per_channel(values, stored.device) for values in (self.mean, self.std))
         return stored.float().div_(self.top).sub_(mean).div_(std)
+
+    def bounds(self, shape: tuple[int, ...]) -> Bounds:
+        """Return what a legal image of `shape` `(c, h, w)` is: pixels from black to white.
+
+        The ends are those of stored pixels, bit for bit; a size of 1 is from one to the other.
+        """
+        channels, height, width = shape
+        black = torch.zeros(1, channels, 1, 1, dtype=torch.uint8)
+        low, high = self(black)[0], self(black + self.top)[0]
+        unit = 1 / torch.tensor(self.std).reshape(-1, 1, 1)
+        diameter = math.sqrt(channels * height * width)
+        return Bounds(unit.expand_as(low), low, high, 1.0, diameter, "pixels in [0, 1]")
 
 
 @lru_cache(maxsize=32)

@@ -122,11 +122,12 @@ def assemble(name: str, release: Release, profile: Profile, trial: Trial, option
     augment = (
         CropFlip(options.crop, options.flip, options.fill) if options.crop or options.flip else None
     )
+    bounds = prepare.bounds(tuple(train.pixels.shape[1:]))
     parts = (train, release.test) if validation is None else (train, release.test, validation)
 
     def source(part: Part, augment: CropFlip | None = None) -> TensorSource:
         classes = len(release.classes)
-        return TensorSource(part.pixels, part.labels, classes, part.ids, prepare, augment)
+        return TensorSource(part.pixels, part.labels, classes, part.ids, prepare, augment, bounds)
 
     return Data(
         name=name,

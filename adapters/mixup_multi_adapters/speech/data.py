@@ -5,12 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mixup_multi.bounds import Bounds
 from mixup_multi.engine.cache import content_key
 from mixup_multi.engine.source import Data, Dataset, TensorSource, Trial, missing
 from mixup_multi.engine.splits import check_all_classes
@@ -20,7 +22,7 @@ from mixup_multi_adapters.speech.features import Features, FrontEnd, Normalise
 from mixup_multi_adapters.speech.fetch import fetch_release
 from mixup_multi_adapters.speech.prepared import Damaged, Prepared, prepare
 from mixup_multi_adapters.speech.release import PARTS, read_split, recordings
-from mixup_multi_adapters.speech.stored import facts_of, front_end_of, way_back
+from mixup_multi_adapters.speech.stored import bounds_of, facts_of, front_end_of, way_back
 from mixup_multi_adapters.speech.task import Parts, task_clips
 from mixup_multi_adapters.speech.words import Words
 
@@ -105,7 +107,8 @@ class Release:
         split = read_split(self.name, folder)
         parts = task_clips(self.name, folder, classes, found, split, others)
         prepared = prepare([c for part in PARTS for c in parts[part]], front_end, damaged)
-        train, validation, test = _sources(self.name, parts, classes, prepared, way_back(front_end))
+        ways = (way_back(front_end), partial(bounds_of, normalise=normalise))
+        train, validation, test = _sources(self.name, parts, classes, prepared, *ways)
         check_all_classes(self.name, train.labels.numpy(), classes)
         return Data(
             name=self.name,
@@ -139,14 +142,15 @@ def _sources(
     classes: Sequence[str],
     prepared: Prepared,
     to_inputs: Callable[[Tensor], Tensor],
+    bounds_by: Callable[[Tensor], Bounds],
 ) -> list[TensorSource]:
     """Divide what is stored, part after part, into sources that share the mapped file."""
     column = {word: number for number, word in enumerate(classes)}
     clips = [clip for part in PARTS for clip in parts[part]]
     ends = np.cumsum([len(parts[part]) for part in PARTS]).tolist()
-    bounds = [0, *(bisect_left(prepared.kept, end) for end in ends)]
+    cuts = [0, *(bisect_left(prepared.kept, end) for end in ends)]
     sources = []
-    for part, first, last in zip(PARTS, bounds[:-1], bounds[1:], strict=True):
+    for part, first, last in zip(PARTS, cuts[:-1], cuts[1:], strict=True):
         if first == last:
             raise DataError(
                 f"{name}: every recording of the {part} part is damaged; fetch the release again"
@@ -158,6 +162,7 @@ def _sources(
             classes=len(classes),
             ids=[clip.id for clip in kept],
             prepare=to_inputs,
+            bounds=partial(bounds_by, prepared.stored[: cuts[1]]),
         )
         sources.append(source)
     return sources

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mixup_multi.bounds import Bounds
 from mixup_multi.errors import SettingError
 from mixup_multi_adapters.speech.audio import SAMPLE_RATE, SECOND
 from mixup_multi_adapters.speech.features import Features, FrontEnd, Normalise
@@ -71,6 +72,23 @@ def stored_form(
 def way_back(front_end: FrontEnd | None) -> Callable[[Tensor], Tensor]:
     """Return what turns stored examples into a model's inputs, for whole batches at once."""
     return as_sound if front_end is None else as_features
+
+
+def bounds_of(stored: Tensor, normalise: Normalise) -> Bounds:
+    """Return what a legal input is, by the stored training examples.
+
+    A spectrogram lies between the least and the largest of their values, and a size of 1 is a
+    standard deviation of a clip, or 1 of its own where nothing is normalised. A sound lies in
+    [-1, 1], and has no other unit. The largest size is from one end to the other.
+    """
+    one = torch.ones(())
+    if not stored.is_floating_point():
+        return Bounds.between(-one, one, one, stored[0], "amplitudes in [-1, 1]")
+    ends = [chunk.aminmax() for chunk in torch.split(stored, 1024)]  # mapped: not all at once
+    low = torch.stack([end.min for end in ends]).min().float()
+    high = torch.stack([end.max for end in ends]).max().float()
+    words = "log magnitudes" if normalise == "none" else "standard deviations of a clip"
+    return Bounds.between(low, high, one, stored[0], words)
 
 
 def as_sound(waves: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ the speaker's and the take's), made rough by the speaker's pitch, under noise.
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,14 @@ from mixup_multi.errors import SettingError
 from mixup_multi.streams import stream
 from mixup_multi_adapters.speech.audio import SAMPLE_RATE, SECOND
 from mixup_multi_adapters.speech.features import Features, Normalise
-from mixup_multi_adapters.speech.stored import CHUNK, facts_of, front_end_of, stored_form, way_back
+from mixup_multi_adapters.speech.stored import (
+    CHUNK,
+    bounds_of,
+    facts_of,
+    front_end_of,
+    stored_form,
+    way_back,
+)
 
 FORMANTS = {"a": (800.0, 1250.0), "e": (480.0, 1800.0), "i": (300.0, 2300.0), "u": (340.0, 850.0)}
 """The vowels' two lowest formants in Hz, roughly as spoken."""
@@ -63,6 +71,8 @@ def load(
     front_end = front_end_of(features, mels, normalise)
     waves = recordings(speakers, stream(seed, "augment"))
     rows = stored_form(waves, np.full(len(waves), SECOND), front_end)
+    first, last = _speakers_of_parts(speakers)[0]
+    trained = torch.from_numpy(rows[first * len(WORDS) * TAKES : last * len(WORDS) * TAKES])
     sources = [
         TensorSource(
             inputs=torch.from_numpy(rows[first * len(WORDS) * TAKES : last * len(WORDS) * TAKES]),
@@ -75,6 +85,7 @@ def load(
                 for take in range(TAKES)
             ],
             prepare=way_back(front_end),
+            bounds=partial(bounds_of, trained, normalise),
         )
         for first, last in _speakers_of_parts(speakers)
     ]

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mixup_multi.bounds import Bounds
 from mixup_multi.engine.splits import Rows
 from mixup_multi.errors import DataError
 from mixup_multi.tree import Tree
@@ -46,6 +47,24 @@ class Encoder:
         """The number of floating-point columns of an encoded row."""
         numeric = len(self.numbers) + sum(fit.flagged for fit in self.numbers)
         return numeric + (0 if self.embed else sum(fit.seen for fit in self.codes))
+
+    def bounds(self, encoded: Tensor, *, standard: bool) -> Bounds:
+        """Return what a legal row is: each column between its ends in training.
+
+        A size of 1 is a standard deviation of a numeric column in training. What stands for a
+        level or for a missing value, and a constant column, must not be changed. The largest size
+        is the widest column's range.
+
+        Args:
+            encoded: the training rows `(n, width)`, none of whose columns is a code.
+            standard: whether numeric columns are standardised.
+        """
+        low, high = encoded.amin(0), encoded.amax(0)
+        unit = torch.zeros(self.width)
+        numbers = slice(0, len(self.numbers))
+        unit[numbers] = 1.0 if standard else encoded[:, numbers].std(0, unbiased=False)
+        unit[low == high] = 0
+        return Bounds.between(low, high, unit, low, "standard deviations of a feature")
 
     def apply(self, table: Table, rows: Rows) -> Tree:
         """Encode rows as float32 `(n, width)`: numbers, missing flags, one-hot levels.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mixup_multi.engine.source import Data, TensorSource, Trial, check_finite
 from mixup_multi.engine.splits import Rows
@@ -47,9 +47,14 @@ def split_and_encode(
     def source(part: str, rows: Rows) -> TensorSource:
         return _source(name, part, table, rows, encoder, targets)
 
+    train = source("training", parts.train)
+    bounds = None
+    if not encoder.cardinalities:
+        bounds = encoder.bounds(train.inputs, standard=encode.scale == "standard")
+
     return Data(
         name=name,
-        train=source("training", parts.train),
+        train=replace(train, bounds=bounds),
         test=source("test", parts.test),
         validation=None if parts.validation is None else source("validation", parts.validation),
         classes=table.classes,
