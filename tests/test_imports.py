@@ -23,14 +23,16 @@ ALLOWED: dict[str, set[str]] = {
     "bounds": {"errors"},
     "attacks": BASE | {"attacks"},
     "mix": BASE | {"mix"},
-    "objectives": BASE | {"mix", "attacks", "objectives"},
+    # Of the objectives it knows the contract only, and of the engine its files.
+    "latent": BASE | {"door", "mix", "attacks", "objectives.objective", "engine.sealed", "latent"},
+    "objectives": BASE | {"mix", "attacks", "latent", "objectives"},
     "engine": BASE | {"objectives", "engine"},
     "door": {"errors"},
     "recipe": {"errors", "engine", "door", "recipe"},
     # What lies in an output folder has its home in grid, which knows nothing of reports.
     "report": {"errors", "engine.cache", "report"}
     | {f"grid.{name}" for name in ("locks", "recipes", "store", "protocol", "selection")},
-    "grid": BASE | {"objectives", "engine", "door", "recipe", "grid"},
+    "grid": BASE | {"latent", "objectives", "engine", "door", "recipe", "grid"},
     "cli": {"errors", "engine", "door", "recipe", "grid", "report", "cli"},
     "__main__": {"cli"},
     "adapter": BASE | {"door", "engine.source", "engine.splits", "engine.cache"},

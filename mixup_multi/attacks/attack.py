@@ -146,7 +146,7 @@ class Attack:
                 flow: Tensor = batch.inputs
                 ball = Ball(flow.detach(), bounds.to(flow), self.eps, self.norm)
                 found = self._search(ball, lambda x: score(seen(x)), generator)
-                return model, replace(batch, inputs=found)
+                return model, replace(batch, inputs=found, rows=None)
             flat = Flat(_flow_at(seen, batch.inputs, place))
             ball = Ball(flat.rows, flat.bounds, self.eps, self.norm)
 

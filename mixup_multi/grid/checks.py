@@ -11,6 +11,7 @@ from mixup_multi.engine.cohort_groups import may_join
 from mixup_multi.engine.fabric import require_fabric
 from mixup_multi.engine.source import Data
 from mixup_multi.engine.stepping import check_compiled, require_compiler
+from mixup_multi.engine.training import Rehearsal
 from mixup_multi.errors import DeviceError, MissingDataError, MixupMultiError, SettingError
 from mixup_multi.grid.cell import task_of
 from mixup_multi.grid.shelf import Shelf, Site, build_model
@@ -67,7 +68,8 @@ def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | bool:
         check_compiled(job.objective, cell.train)
         sociable = may_join(job, model)
         batch = data.train.gather(torch.arange(min(2, len(data.train)))).to(shelf.site.device)
-        job.objective(model, batch, torch.Generator())  # a dry step, thrown away
+        rehearsed = job.objective.fit(Rehearsal(data, device=shelf.site.device))
+        rehearsed(model, batch, torch.Generator())  # a dry step, thrown away
     except MissingDataError as error:
         return error
     except MixupMultiError as error:

@@ -6,13 +6,14 @@ targets, trees of tensors. A *blend* applies it and says what share the labels s
 
 from mixup_multi.mix.cut import Cut
 from mixup_multi.mix.draw import BetaShare, FixedShare, Mix, Partner, Share, draw_partner
-from mixup_multi.mix.linear import Blend, Linear, mix_rows
+from mixup_multi.mix.linear import Blend, LearntBlend, Linear, mix_rows
 
 __all__ = [
     "BetaShare",
     "Blend",
     "Cut",
     "FixedShare",
+    "LearntBlend",
     "Linear",
     "Mix",
     "Partner",

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, Self
 
+import torch
 from torch import Generator, Tensor, nn
 
 from mixup_multi.batch import Batch
@@ -71,6 +72,10 @@ class TrainingPart(Protocol):
     @property
     def source(self) -> Rows:
         """The examples."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where models are trained."""
 
     def mean(self) -> Tree | None:
         """Return the mean input, un-augmented; None where it has no meaning (graphs)."""
