@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     # What lies in an output folder has its home in grid, which knows nothing of reports.
     "report": {"errors", "engine.cache", "report"}
     | {f"grid.{name}" for name in ("locks", "recipes", "store", "protocol", "selection")},
-    "grid": BASE | {"latent", "objectives", "engine", "door", "recipe", "grid"},
+    "grid": BASE | {"mix", "latent", "objectives", "engine", "door", "recipe", "grid"},
     "cli": {"errors", "engine", "door", "recipe", "grid", "report", "cli"},
     "__main__": {"cli"},
     "adapter": BASE | {"door", "engine.source", "engine.splits", "engine.cache"},

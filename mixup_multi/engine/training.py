@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
+from mixup_multi.engine.cache import content_key
 from mixup_multi.engine.source import Data, Source
 from mixup_multi.objectives.objective import Rows
 from mixup_multi.tree import Tree
@@ -34,8 +35,11 @@ class Training:
 
     @property
     def key(self) -> str:
-        """A hash of the data set's content."""
-        return self.data.key
+        """A hash of the data set's content and of which examples are the training part.
+
+        The data set's own key may be that of all its splits: what is fitted needs the split's.
+        """
+        return content_key(self.data.key, "\n".join(self.data.train.ids))
 
     @property
     def source(self) -> Rows:

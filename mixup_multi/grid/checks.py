@@ -64,12 +64,12 @@ def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | bool:
         model = build_model(cell, data).to(shelf.site.device)
         entry = cell.method
         job = task_of(cell, data, shelf.site).job
-        job.objective.check(model)
-        check_compiled(job.objective, cell.train)
+        objective = job.objective.fit(Rehearsal(data, device=shelf.site.device))
+        objective.check(model)
+        check_compiled(objective, cell.train)
         sociable = may_join(job, model)
         batch = data.train.gather(torch.arange(min(2, len(data.train)))).to(shelf.site.device)
-        rehearsed = job.objective.fit(Rehearsal(data, device=shelf.site.device))
-        rehearsed(model, batch, torch.Generator())  # a dry step, thrown away
+        objective(model, batch, torch.Generator())  # a dry step, thrown away
     except MissingDataError as error:
         return error
     except MixupMultiError as error:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mixup_multi.engine.cache import write_atomically
 from mixup_multi.engine.training import Training
+from mixup_multi.mix.draw import draw_partner
 from mixup_multi.tree import per_row
 
 EXAMPLES = 10
@@ -26,11 +27,13 @@ INCHES = 0.9
 @torch.no_grad()
 def write_sheets(folder: Path, codec: Any, train: Training) -> None:
     """Write what there is to see of a codec: nothing for inputs that are no images and no rows."""
-    rows = train.source.gather(_spread(len(train.source), EXAMPLES)).to(train.device).inputs
+    batch = train.source.gather(_spread(len(train.source), EXAMPLES)).to(train.device)
+    rows = batch.inputs
     if not isinstance(rows, Tensor):
         return
     if rows.dim() == 4:
-        pairs = rows[: 2 * min(PAIRS, len(rows) // 2)]
+        other = draw_partner("other_class", batch.targets, torch.Generator().manual_seed(0))
+        pairs = torch.stack([rows, rows[other.to(rows.device)]], 1)[:PAIRS]
         _draw(folder / "reconstructions.png", reconstructions(codec, rows))
         _draw(folder / "interpolations.png", interpolations(codec, pairs), SHARES)
     elif rows.dim() == 2:
@@ -50,23 +53,22 @@ def reconstructions(codec: Any, images: Tensor) -> list[tuple[str, Tensor]]:
     return [("original", images), ("decoded", codec.decode(codec.encode(images)))]
 
 
-def interpolations(codec: Any, images: Tensor) -> list[tuple[str, Tensor]]:
+def interpolations(codec: Any, pairs: Tensor) -> list[tuple[str, Tensor]]:
     """Return two rows of pictures for each pair, over `SHARES`: input mixup above latent mixup.
 
     Args:
         codec: fitted.
-        images: `(2 p, c, h, w)`: pairs, one after another.
+        pairs: `(p, 2, c, h, w)`.
     """
     own = torch.tensor(SHARES, dtype=torch.float64)
-    codes = codec.encode(images)
     lines = []
-    for first in range(0, len(images), 2):
-        for name, pair, shown in (
-            ("mixup", images[first : first + 2], lambda mixed: mixed),
-            ("latent", codes[first : first + 2], codec.decode),
+    for pair in pairs:
+        for name, ends, shown in (
+            ("mixup", pair, lambda mixed: mixed),
+            ("latent", codec.encode(pair), codec.decode),
         ):
-            kept = per_row(own.to(pair.device), pair)
-            lines.append((name, shown(kept * pair[:1] + (1 - kept) * pair[1:])))
+            kept = per_row(own.to(ends.device), ends)
+            lines.append((name, shown(kept * ends[:1] + (1 - kept) * ends[1:])))
     return lines
 
 

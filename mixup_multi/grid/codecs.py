@@ -1,15 +1,15 @@
-"""Codecs of a run: each is fitted once to a data set, kept in a folder, and used by all cells.
+"""Codecs of a run: each is fitted once to a training part, and kept for all cells in a folder.
 
 OUT/codecs/NAME/
-codec.pt              settings, the data's content key, and the fitted codec
+codec.pt              settings, the key of data and split, and the fitted codec
 codec.json            the same without the weights, with the environment; written last
 metrics.jsonl         a line an epoch, written as it ends
 checkpoint.pt         while it is being fitted: what a killed fit goes on from
 reconstructions.png, interpolations.png    of images and spectrograms
 reconstructions.csv   of tables
 
-NAME is readable, and unique by a key of the settings and of the data. A codec is fitted under a
-lock, for which other processes wait. What is damaged is set aside and made again.
+NAME is readable, and unique by a key of the settings, the data and the split. A codec is fitted
+under a lock, for which other processes wait. What is damaged is set aside and made again.
 """
 
 from __future__ import annotations
@@ -90,10 +90,7 @@ class CodecFolder:
 
     def is_complete(self) -> bool:
         """Whether the codec is there and described, and nothing of it is damaged."""
-        try:
-            return read_json(self.path / "codec.json") is not None and is_whole(self.file)
-        except DamagedError:
-            return False
+        return _read_whole(self.path / "codec.json") is not None and is_whole(self.file)
 
     def mend(self) -> None:
         """Set damaged files aside and remove what was half-written; for who holds the lock."""
@@ -126,6 +123,19 @@ def kept_codec(codec: Any, train: Training, *, out: Path) -> Any:
     return restored(load_sealed(folder.file))
 
 
+def fitted_codecs(out: Path, codec: Any) -> int:
+    """Return how many data sets below `out` have a codec of these settings."""
+    described = (_read_whole(path) for path in (out / "codecs").glob("*/codec.json"))
+    return sum(record["codec"] == entry_of(codec) for record in described if record is not None)
+
+
+def _read_whole(path: Path) -> dict[str, Any] | None:
+    try:
+        return read_json(path)
+    except DamagedError:
+        return None
+
+
 def _complete(folder: CodecFolder, codec: Any, train: Training) -> None:
     """Fit a codec, unless that has been done, and describe it."""
     if not folder.file.exists():
@@ -150,6 +160,7 @@ def _fit(folder: CodecFolder, codec: Any, train: Training) -> None:
     fitted = codec.fit(train, Progress(folder.path / "checkpoint.pt", telling))
     facts = {
         "data": train.data.name,
+        "data_key": train.data.key,
         "rows": len(train.source),
         "last_epoch": telling.last,
         "environment": environment(train.device, 1),

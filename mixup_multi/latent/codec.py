@@ -83,22 +83,18 @@ class Codec(ABC):
 
 
 class Identity:
-    """The codec whose latent space is that of the inputs, tensors `(n, ...)`, as vectors.
+    """The codec whose latent space is that of the inputs, tensors `(n, ...)`, as they are.
 
-    It learns the inputs' shape from what it encodes; mixing in it is input mixup.
+    Mixing in it is input mixup.
     """
 
-    def __init__(self) -> None:
-        self._shape: tuple[int, ...] = ()
-
     def encode(self, inputs: Tensor) -> Tensor:
-        """Return each input as a vector."""
-        self._shape = tuple(inputs.shape[1:])
-        return inputs.flatten(1)
+        """Return the inputs."""
+        return inputs
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return vectors in the shape of the inputs."""
-        return z.view(len(z), *self._shape)
+        """Return the codes."""
+        return z
 
 
 def entry_of(setting: Any) -> dict[str, Any]:

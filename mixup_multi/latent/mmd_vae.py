@@ -111,14 +111,14 @@ class MMDVAE(Codec):
         self, coder: Coder, inputs: Tensor, bounds: Bounds | None, generator: Generator
     ) -> dict[str, Tensor]:
         """Return the `loss` of a batch `(n, ...)`, with its `mmd` and `reconstruction`."""
-        mean, deviation = coder.posterior(self._attacked(coder, inputs, bounds, generator))
+        mean, deviation = coder.posterior(self.attacked(coder, inputs, bounds, generator))
         z = mean + deviation * torch.randn(mean.shape, generator=generator).to(mean)
         discrepancy = mmd_to_normal(z, Kernel(self.kernel, self.sigma), generator)
         reconstruction = (coder.decoder(z) - inputs).square().mean()
         loss = self.gamma * discrepancy + reconstruction
         return {"loss": loss, "mmd": discrepancy, "reconstruction": reconstruction}
 
-    def _attacked(
+    def attacked(
         self, coder: Coder, inputs: Tensor, bounds: Bounds | None, generator: Generator
     ) -> Tensor:
         """Return x + delta, which is reconstructed as little like x as the attack can make it."""

@@ -50,7 +50,7 @@ def write_codec(
     path: Path, codec: Codec, fitted: Any, train: TrainingPart, facts: Mapping[str, Any]
 ) -> None:
     """Write a codec that was fitted to `train`, with plain values that are worth knowing of it."""
-    record = {"codec": entry_of(codec), "data_key": train.key, **facts}
+    record = {"codec": entry_of(codec), "train_key": train.key, **facts}
     save_sealed({**record, "fitted": fitted.content()}, path)
 
 
@@ -63,10 +63,9 @@ def restored(content: Mapping[str, Any]) -> FittedCodec:
 
 def check_same_data(content: Mapping[str, Any], train: TrainingPart, what: str) -> None:
     """Raise `DataError` where a codec's file belongs to other data, or another split of them."""
-    if content["data_key"] != train.key:
+    if content["train_key"] != train.key:
         raise DataError(
-            f"{what} was fitted on other data, or another split of them ({content['data']}, key"
-            f" {content['data_key']}), than these (key {train.key}): its latent space would hold"
-            " examples that are tested on. Let the run fit its own: give the codec by its"
-            " settings instead of a file"
+            f"{what} was fitted on other data ({content['data']}) than these, or on another split"
+            " of them: examples that are tested on may be in it. Let the run fit its own: give the"
+            " codec's settings, not its file"
         )

@@ -67,7 +67,7 @@ class TrainingPart(Protocol):
 
     @property
     def key(self) -> str:
-        """A hash of the data set's content."""
+        """A hash of the data set's content and of which examples are the training part."""
 
     @property
     def source(self) -> Rows:
