@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mixup_multi.engine.cache import write_atomically
 from mixup_multi.engine.training import Training
@@ -22,6 +23,8 @@ SHARES = (1.0, 0.8, 0.6, 0.5, 0.4, 0.2, 0.0)
 TABLE_ROWS = 2048
 INCHES = 0.9
 """The height of a picture on a sheet."""
+MARGIN = 0.6
+"""Inches for the names of rows."""
 
 
 @torch.no_grad()
@@ -89,29 +92,39 @@ def columns_csv(codec: Any, rows: Tensor) -> str:
 
 
 def _draw(path: Path, lines: Sequence[tuple[str, Tensor]], headings: Sequence[float] = ()) -> None:
-    """Write rows of pictures as PNG, all on the scale of the first row's and third's originals."""
+    """Write rows of pictures as PNG, all on the scale of every other row: that of inputs."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    originals = torch.cat([pictures for _, pictures in lines[::2]]).movedim(1, 0).flatten(1)
-    low, high = (edge.cpu() for edge in (originals.amin(1), originals.amax(1)))
-    columns, (height, width) = len(lines[0][1]), lines[0][1].shape[-2:]
-    size = (INCHES * max(0.5, width / height) * columns + 0.7, INCHES * len(lines) + 0.3)
-    figure = Figure(figsize=size, dpi=120, layout="constrained")
+    inputs = torch.cat([pictures for _, pictures in lines[::2]]).movedim(1, 0).flatten(1)
+    low, high = (edge[:, None, None] for edge in (inputs.amin(1), inputs.amax(1)))
+    pictures = torch.stack([row for _, row in lines])
+    sheet = _tiled((pictures - low) / (high - low).clamp_min(1e-12))
+    down, across = sheet.shape[0] / len(lines), sheet.shape[1] / pictures.shape[1]
+    height = INCHES * len(lines)
+    width = height * sheet.shape[1] / sheet.shape[0]
+    whole = (width + MARGIN, height + MARGIN / 2)
+    figure = Figure(figsize=whole, dpi=120)
     FigureCanvasAgg(figure)
-    grid = figure.subplots(len(lines), columns, squeeze=False)
-    for (name, pictures), axes in zip(lines, grid, strict=True):
-        for axis, picture in zip(axes, pictures.cpu(), strict=True):
-            axis.imshow(_shown(picture, low, high), cmap="gray", vmin=0, vmax=1, aspect="auto")
-            axis.set(xticks=[], yticks=[])
-        axes[0].set_ylabel(name, fontsize=7)
-    for axis, share in zip(grid[0], headings, strict=bool(headings)):
-        axis.set_title(f"own {share:g}", fontsize=7)
+    axes = figure.add_axes((MARGIN / whole[0], 0, width / whole[0], height / whole[1]))
+    axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    middles = [down * (line + 0.5) for line in range(len(lines))]
+    axes.set_yticks(middles, [name for name, _ in lines])
+    middles = [across * (place + 0.5) for place in range(len(headings))]
+    axes.set_xticks(middles, [f"own {own:g}" for own in headings])
+    axes.tick_params(length=0, labelsize=7, top=False, labeltop=True, labelbottom=False)
+    axes.set_frame_on(False)
     write_atomically(path, lambda file: figure.savefig(file, format="png"), durable=False)
 
 
-def _shown(picture: Tensor, low: Tensor, high: Tensor) -> Any:
-    """Return `(h, w)` or `(h, w, 3)` in [0, 1]; of other than three channels their mean."""
-    scaled = (picture - low[:, None, None]) / (high - low).clamp_min(1e-12)[:, None, None]
-    three = len(scaled) == 3
-    return (scaled.movedim(0, -1) if three else scaled.mean(0)).clamp(0, 1).numpy()
+def _tiled(pictures: Tensor) -> Any:
+    """Return rows of pictures `(r, n, c, h, w)` in [0, 1] as one, gray or coloured, with gaps.
+
+    Of other than three channels their mean is shown.
+    """
+    if pictures.shape[2] != 3:
+        pictures = pictures.mean(2, keepdim=True)
+    gap = max(1, pictures.shape[-2] // 16)
+    tiles = functional.pad(pictures.clamp(0, 1), (0, gap, 0, gap), value=1.0)
+    sheet = tiles.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+    return sheet.squeeze(-1).cpu().numpy()
