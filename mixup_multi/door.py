@@ -23,12 +23,14 @@ from mixup_multi.errors import SettingError, did_you_mean
 
 ADAPTERS = "mixup_multi.adapters"
 OBJECTIVES = "mixup_multi.objectives"
+EVALUATIONS = "mixup_multi.evaluations"
+CODECS = "mixup_multi.codecs"
 MADE = {
     OBJECTIVES: ("draw", "loss"),
     "mixup_multi.attacks": ("perturb",),
-    "mixup_multi.codecs": (),
+    CODECS: (),
     "mixup_multi.predictors": ("probabilities",),
-    "mixup_multi.evaluations": ("measure",),
+    EVALUATIONS: ("measure",),
 }
 """What is made by name, by entry-point group, and the methods by which it is known.
 
@@ -127,8 +129,9 @@ def pick(kind: str, table: Mapping[str, Any], name: str) -> Any:
 def settings_model(factory: Callable[..., Any]) -> type[BaseModel]:
     """Return a pydantic model of a callable's settings that hold plain values."""
     fields: dict[str, Any] = {}
+    nested = nested_of(factory)
     for name, (annotation, default) in settings_of(factory).items():
-        if _nested(annotation) is None:
+        if name not in nested:
             fields[name] = (annotation, ... if default is inspect.Parameter.empty else default)
     config = ConfigDict(strict=True, extra="forbid")
     return create_model(getattr(factory, "__name__", "settings"), __config__=config, **fields)
@@ -156,22 +159,20 @@ def check_settings(
             raise SettingError(
                 f"unknown setting {key!r}{did_you_mean(key, [*parameters, *beside])}", path=(key,)
             )
-    nested = {key: _nested(kind) for key, (kind, _) in parameters.items()}
-    plain = {key: value for key, value in given.items() if nested[key] is None}
+    nested = nested_of(factory)
+    plain = {key: value for key, value in given.items() if key not in nested}
     try:
         model = settings_model(factory).model_validate_json(json.dumps(plain, default=str))
     except ValidationError as error:
         raise setting_error(error) from error
     resolved: dict[str, Any] = model.model_dump(mode="json")
-    for key, expected in nested.items():
-        if expected is not None:
-            required = parameters[key][1] is inspect.Parameter.empty
-            resolved[key] = _check_nested(key, given.get(key), expected, required=required)
+    for key, group in nested.items():
+        required = parameters[key][1] is inspect.Parameter.empty
+        resolved[key] = _check_nested(key, given.get(key), group, required=required)
     return resolved
 
 
-def _check_nested(key: str, given: Any, expected: type, *, required: bool) -> dict[str, Any] | None:
-    group: str = expected.entry_points  # type: ignore[attr-defined]
+def _check_nested(key: str, given: Any, group: str, *, required: bool) -> dict[str, Any] | None:
     if given is None and not required:
         return None
     if isinstance(given, str):
@@ -242,6 +243,12 @@ def setting_error(error: ValidationError) -> SettingError:
         return SettingError(f"{where}: this setting is missing", path[:-1])
     message = first["msg"][0].lower() + first["msg"][1:]
     return SettingError(f"{where} is {given!r}: {message}", path)
+
+
+def nested_of(factory: Callable[..., Any]) -> dict[str, str]:
+    """Return which settings of a callable are made by name, with their entry-point groups."""
+    found = {key: _nested(annotation) for key, (annotation, _) in settings_of(factory).items()}
+    return {key: kind.entry_points for key, kind in found.items() if kind is not None}  # type: ignore[attr-defined]
 
 
 def settings_of(factory: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import torch
 
@@ -34,4 +33,4 @@ def stream(seed: int, name: str) -> torch.Generator:
 
 def streams(seed: int) -> Mapping[str, torch.Generator]:
     """Return one generator for each of `NAMES`."""
-    return MappingProxyType({name: stream(seed, name) for name in NAMES})
+    return {name: stream(seed, name) for name in NAMES}

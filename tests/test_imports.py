@@ -27,12 +27,19 @@ ALLOWED: dict[str, set[str]] = {
     "latent": BASE | {"door", "mix", "attacks", "objectives.objective", "engine.sealed", "latent"},
     "objectives": BASE | {"mix", "attacks", "latent", "objectives"},
     "engine": BASE | {"objectives", "engine"},
+    "predict": BASE | {"attacks", "objectives", "predict"},
+    "evaluations": BASE | {"attacks", "predict", "objectives", "engine", "evaluations"},
     "door": {"errors"},
     "recipe": {"errors", "engine", "door", "recipe"},
     # What lies in an output folder has its home in grid, which knows nothing of reports.
     "report": {"errors", "engine.cache", "report"}
-    | {f"grid.{name}" for name in ("locks", "recipes", "store", "protocol", "selection")},
-    "grid": BASE | {"mix", "latent", "objectives", "engine", "door", "recipe", "grid"},
+    | {
+        f"grid.{name}"
+        for name in ("locks", "recipes", "store", "protocol", "selection", "evaluate")
+    },
+    "grid": BASE
+    | {"mix", "latent", "objectives", "engine", "evaluations", "door", "recipe", "grid"},
+    "sklearn": BASE | {"objectives", "engine", "door", "sklearn"},
     "cli": {"errors", "engine", "door", "recipe", "grid", "report", "cli"},
     "__main__": {"cli"},
     "adapter": BASE | {"door", "engine.source", "engine.splits", "engine.cache"},

@@ -13,7 +13,8 @@ from mixup_multi.cli.optional import OptionalRayAddress
 app = typer.Typer(
     name="mixup-multi",
     help="Mixup-family training for images, tables, speech and graphs.\n\n"
-    "Example: mixup-multi run quickstart",
+    "Example: mixup-multi run quickstart\n\n"
+    "Exit codes: 0 all is done; 2 a mistake, or cells that failed; 130 stopped by Ctrl-C.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -33,6 +34,8 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a recipe's key, e.g. train.epochs=3."),
 ]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 OutOption = Annotated[
     Path | None, typer.Option(help="Output folder. Default: runs/NAME of the first recipe.")
 ]
@@ -51,13 +54,30 @@ class TrackerName(StrEnum):
     tensorboard = "tensorboard"
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from mixup_multi import __version__
+
+        typer.echo(f"mixup-multi {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _whole(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+    ] = False,
+) -> None: ...
+
+
 @app.command(cls=OptionalRayAddress)
 def run(
     context: typer.Context,
     recipes: Recipes,
     data: DataOption = None,
     out: OutOption = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: DeviceOption = "auto",
     skip_missing: Annotated[
         bool, typer.Option("--skip-missing", help="Leave out cells whose data is not there.")
     ] = False,
@@ -118,7 +138,7 @@ def plan_(
     recipes: Recipes,
     data: DataOption = None,
     out: OutOption = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    json_: JsonOption = False,
     set_: SetOption = None,
 ) -> None:
     """Print each cell and how far it is, and about how long the rest will take; train nothing.
@@ -175,23 +195,66 @@ def report(
     report_folder(out, paper=paper)
 
 
+@app.command()
+def evaluate(
+    outs: Annotated[list[Path], typer.Argument(help="Output folders of runs.", metavar="OUT...")],
+    with_: Annotated[
+        str,
+        typer.Option("--with", metavar="FILE", help="A file (or recipe) with a list `evaluate`."),
+    ],
+    data: DataOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Measure trained cells in further ways, e.g. under attack; train nothing.
+
+    What has been measured is kept with the cells, and joins their report.
+
+    Examples:
+      mixup-multi evaluate runs/quickstart --with robustness.yaml
+    """
+    from mixup_multi.cli.evaluate import EvaluateOptions, evaluate_folders
+    from mixup_multi.cli.plan import data_root
+
+    options = EvaluateOptions(data_root(data), device)
+    raise typer.Exit(evaluate_folders(outs, with_, options))
+
+
 @app.command("list")
 def list_(
     what: Annotated[
         str | None,
-        typer.Argument(help="adapters, datasets, models, methods or recipes; all by default."),
+        typer.Argument(help="adapters, datasets, models, methods, attacks, ...; all by default."),
     ] = None,
+    json_: JsonOption = False,
 ) -> None:
-    """List what recipes can name."""
+    """List what recipes can name.
+
+    Examples:
+      mixup-multi list methods
+      mixup-multi list datasets --json
+    """
     from mixup_multi.cli.listing import print_lists
 
-    print_lists(what)
+    print_lists(what, as_json=json_)
+
+
+@app.command()
+def doctor(data: DataOption = None, json_: JsonOption = False) -> None:
+    """Print versions, devices, extras and which data is here, and what is wrong with them.
+
+    Examples:
+      mixup-multi doctor --data ~/data
+    """
+    from mixup_multi.cli.doctor import print_doctor
+    from mixup_multi.cli.plan import data_root
+
+    raise typer.Exit(print_doctor(data_root(data), as_json=json_))
 
 
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of recipes, for editors."""
-    from mixup_multi.cli.listing import print_schema
+    from mixup_multi.cli.schema import print_schema
 
     print_schema()
 
@@ -231,9 +294,9 @@ def verify(names: DatasetNames, data: DataOption = None, set_: SettingOption = N
 
 
 @data_app.command()
-def where(data: DataOption = None) -> None:
+def where(data: DataOption = None, json_: JsonOption = False) -> None:
     """Print where each data set is looked for, whether it is there, and its download's size."""
     from mixup_multi.cli.data import print_places
     from mixup_multi.cli.plan import data_root
 
-    print_places(data_root(data))
+    print_places(data_root(data), as_json=json_)

@@ -12,8 +12,6 @@ from mixup_multi import door
 from mixup_multi.grid.codecs import fitted_codecs
 from mixup_multi.recipe.cell import Cell
 
-CODECS = "mixup_multi.codecs"
-
 
 def codec_lines(cells: Sequence[Cell], out: Path | None = None) -> list[str]:
     """Return a line for each codec that is fitted before cells train; no data is loaded.
@@ -26,7 +24,7 @@ def codec_lines(cells: Sequence[Cell], out: Path | None = None) -> list[str]:
     entries = {json.dumps(entry): entry for one in methods.values() for entry in _codecs(one)}
     lines = []
     for entry in entries.values():
-        codec = door.make(CODECS, entry)
+        codec = door.make(door.CODECS, entry)
         if not (is_dataclass(codec) and hasattr(codec, "restore")):
             continue
         so_far = "" if out is None else f"; {fitted_codecs(out, codec)} fitted in {out / 'codecs'}"

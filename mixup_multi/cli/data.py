@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,13 +98,31 @@ def verify_datasets(names: Sequence[str], root: Path, assignments: Sequence[str]
     return code
 
 
-def print_places(root: Path) -> None:
+def print_places(root: Path, *, as_json: bool = False) -> None:
     """Print where each data set is looked for."""
+    found = places(root)
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+        return
     table = Table("data set", "where", "there", "download", box=None, pad_edge=False)
+    for place in found:
+        table.add_row(*(escape(place[key]) for key in ("name", "where", "there", "download")))
+    Console().print(table)
+
+
+def places(root: Path) -> list[dict[str, str]]:
+    """Return for each data set its name, where it is looked for, whether it is there, its size."""
+    found = []
     for adapter in door.names(door.ADAPTERS):
         for name, dataset in door.load_adapter(adapter).datasets.items():
             folder = root / dataset.folder
-            there = "embedded" if dataset.fetch is None else ("yes" if folder.exists() else "no")
-            place = "" if dataset.fetch is None else str(folder)
-            table.add_row(f"{adapter}/{name}", escape(place), there, dataset.size)
-    Console().print(table)
+            embedded = dataset.fetch is None
+            found.append(
+                {
+                    "name": f"{adapter}/{name}",
+                    "where": "" if embedded else str(folder),
+                    "there": "embedded" if embedded else ("yes" if folder.exists() else "no"),
+                    "download": dataset.size,
+                }
+            )
+    return found

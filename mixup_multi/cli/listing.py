@@ -1,4 +1,4 @@
-"""`mixup-multi list` and `schema`: what recipes can name, for people and for editors."""
+"""`mixup-multi list`: what recipes can name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -16,7 +17,6 @@ from mixup_multi import door
 from mixup_multi.engine.source import Dataset
 from mixup_multi.errors import SettingError, did_you_mean
 from mixup_multi.recipe.load import load_recipe, shipped_recipes
-from mixup_multi.recipe.schema import Recipe
 
 Rows = Iterator[tuple[str, ...]]
 
@@ -46,9 +46,9 @@ def _models() -> Rows:
             yield adapter, name, _summary(factory)
 
 
-def _methods() -> Rows:
-    for name in door.names(door.OBJECTIVES):
-        yield name, _summary(door.load(door.OBJECTIVES, name))
+def _made(group: str) -> Rows:
+    for name in door.names(group):
+        yield name, _summary(door.load(group, name))
 
 
 def _recipes() -> Rows:
@@ -61,17 +61,27 @@ LISTS: dict[str, tuple[tuple[str, ...], Callable[[], Rows]]] = {
     "adapters": (("adapter", ""), _adapters),
     "datasets": (("adapter", "data set", "", "download"), _datasets),
     "models": (("adapter", "model", ""), _models),
-    "methods": (("method", ""), _methods),
+    "methods": (("method", ""), partial(_made, door.OBJECTIVES)),
+    **{
+        group.rpartition(".")[2]: ((door.kind_of(group), ""), partial(_made, group))
+        for group in door.MADE
+        if group != door.OBJECTIVES
+    },
     "recipes": (("recipe", ""), _recipes),
 }
 
 
-def print_lists(what: str | None) -> None:
+def print_lists(what: str | None, *, as_json: bool = False) -> None:
     """Print one list, or all."""
     if what is not None and what not in LISTS:
         raise SettingError(f"there is no list {what!r}{did_you_mean(what, LISTS)}")
+    asked = [what] if what else list(LISTS)
+    if as_json:
+        found = {name: [_entry(LISTS[name][0], row) for row in LISTS[name][1]()] for name in asked}
+        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+        return
     console = Console()
-    for name in [what] if what else LISTS:
+    for name in asked:
         headings, rows = LISTS[name]
         table = Table(*headings, title=name, title_justify="left", box=None, pad_edge=False)
         for row in rows():
@@ -79,47 +89,6 @@ def print_lists(what: str | None) -> None:
         console.print(table, "")
 
 
-def recipe_schema() -> dict[str, Any]:
-    """Return the JSON Schema of recipe files, with every installed method's settings."""
-    schema = Recipe.model_json_schema()
-    definitions = schema["$defs"]
-    common = definitions["MethodEntry"]["properties"]
-    for name in door.names(door.OBJECTIVES):
-        settings = door.settings_model(door.load_objective(name)).model_json_schema()
-        definitions.update(settings.pop("$defs", {}))
-        settings["properties"] = {
-            **common,
-            **settings["properties"],
-            "name": {"const": name},
-            "inner": {"anyOf": [{"$ref": "#/$defs/Method"}, {"type": "null"}]},
-        }
-        if "inner" not in door.settings_of(door.load_objective(name)):
-            del settings["properties"]["inner"]
-        definitions[f"method {name}"] = {**settings, "required": ["name"], "title": name}
-    own = {"type": "string", "pattern": ":"}  # module:attribute, whose settings are not known
-    stranger = {**definitions["MethodEntry"], "title": "module:attribute"}
-    stranger["properties"] = {**common, "name": own}
-    known = door.names(door.OBJECTIVES)
-    definitions["Method"] = {
-        "anyOf": [
-            *({"const": name} for name in known),
-            *({"$ref": f"#/$defs/method {name}"} for name in known),
-            own,
-            stranger,
-        ]
-    }
-    matrix = definitions["Matrix"]["properties"]
-    matrix["methods"]["items"] = {"$ref": "#/$defs/Method"}
-    for kind in ("datasets", "models"):
-        matrix[kind]["items"] = {"anyOf": [{"type": "string"}, matrix[kind]["items"]]}
-    single = {**schema["properties"], **matrix}
-    single.pop("parts")
-    schema["properties"] = {**single, "parts": schema["properties"]["parts"]}
-    schema["required"] = ["title"]
-    definitions["Matrix"].pop("required", None)  # a part may leave keys to the recipe's top
-    return schema
-
-
-def print_schema() -> None:
-    """Print the JSON Schema."""
-    sys.stdout.write(json.dumps(recipe_schema(), indent=2) + "\n")
+def _entry(headings: tuple[str, ...], row: tuple[str, ...]) -> dict[str, str]:
+    """Return a row with names for its columns; the nameless one is the summary."""
+    return {heading or "summary": text for heading, text in zip(headings, row, strict=True)}

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from mixup_multi.cli.evaluate import evaluate_cells, print_evaluations
 from mixup_multi.cli.plan import Planned, distinct_cells, output_folder, plan
 from mixup_multi.cli.progress import TerminalWatcher
 from mixup_multi.cli.results import print_results
@@ -92,6 +93,8 @@ def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOp
     try:
         with watcher.progress, tracked(watcher, options.tracker, out) as runner.told:
             chosen = _run_all(planned, cells, runner)
+        following = [cell for choices in chosen for choice in choices for cell in choice.cells]
+        unmeasured = evaluate_cells(console, [*cells, *following], site)
     except KeyboardInterrupt:
         known = len(watcher.numbers)
         done = f"{len(watcher.results)} of {known} cells are done and kept in {out}"
@@ -104,12 +107,16 @@ def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOp
     for item, choices in zip(planned, chosen, strict=True):
         found = [cell for choice in choices for cell in choice.cells]
         print_results(console, item.recipe, [*item.cells, *found], watcher.results, out)
+        print_evaluations(console, [*item.cells, *found], out)
         for line in (*search_lines(item.units), *chosen_lines(choices)):
             _say(console, f"  {escape(line)}")
     _say(console, f"{len(watcher.results)} cells in {out}")
     if runner.failed:
         _say(console, _failures(list(runner.failed.values()), watcher.failed_before))
-    return 2 if runner.failed else 0
+    if unmeasured:
+        said = f"[red]{unmeasured} evaluations failed[/]"
+        _say(console, f"{said}; tracebacks: evaluations/*.failure.json in the cells' folders")
+    return 2 if runner.failed or unmeasured else 0
 
 
 @dataclass

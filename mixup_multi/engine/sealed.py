@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,16 @@ def is_whole(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return data[-SEAL_SIZE:] == MARK + hashlib.sha256(memoryview(data)[:-SEAL_SIZE]).digest()
+
+
+def seal_of(path: Path) -> str:
+    """Return a file's seal, which names its content, without reading the rest; "" without one."""
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        file.seek(-min(SEAL_SIZE, path.stat().st_size), os.SEEK_END)
+        seal = file.read()
+    return seal.removeprefix(MARK).hex() if seal.startswith(MARK) else ""
 
 
 def set_aside(path: Path) -> Path:

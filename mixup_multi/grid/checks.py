@@ -14,6 +14,7 @@ from mixup_multi.engine.stepping import check_compiled, require_compiler
 from mixup_multi.engine.training import Rehearsal
 from mixup_multi.errors import DeviceError, MissingDataError, MixupMultiError, SettingError
 from mixup_multi.grid.cell import task_of
+from mixup_multi.grid.evaluate import evaluation_of, subject_of
 from mixup_multi.grid.shelf import Shelf, Site, build_model
 from mixup_multi.recipe.cell import Cell, Choice
 
@@ -43,7 +44,7 @@ def check_cells(cells: Iterable[Cell], shelf: Shelf) -> Checked:
     for cell in cells:
         train = cell.train.model_dump_json()
         kind = (cell.adapter, cell.dataset, cell.model, cell.method, cell.needs_validation)
-        what = repr((*kind, train))
+        what = repr((*kind, train, cell.evaluations))
         if what not in looked:
             looked[what] = _check_cell(cell, shelf)
         found = looked[what]
@@ -70,6 +71,8 @@ def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | bool:
         sociable = may_join(job, model)
         batch = data.train.gather(torch.arange(min(2, len(data.train)))).to(shelf.site.device)
         objective(model, batch, torch.Generator())  # a dry step, thrown away
+        for entry in cell.evaluations:
+            evaluation_of(entry).check(subject_of(cell, data, shelf.site))
     except MissingDataError as error:
         return error
     except MixupMultiError as error:

@@ -15,10 +15,9 @@ from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
+from mixup_multi import door
 from mixup_multi.objectives.objective import TrainingPart
 from mixup_multi.tree import Tree
-
-CODECS = "mixup_multi.codecs"
 
 
 class FittedCodec(Protocol):
@@ -56,7 +55,7 @@ class Codec(ABC):
     plain values), a grid keeps the fitted codec in a file; otherwise each cell fits its own.
     """
 
-    entry_points: ClassVar[str] = CODECS
+    entry_points: ClassVar[str] = door.CODECS
 
     @classmethod
     def __subclasshook__(cls, other: type) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from mixup_multi import door
 from mixup_multi.engine.sealed import load_sealed, save_sealed
 from mixup_multi.errors import DataError
-from mixup_multi.latent.codec import CODECS, Codec, FittedCodec, Progress, entry_of
+from mixup_multi.latent.codec import Codec, FittedCodec, Progress, entry_of
 from mixup_multi.objectives.objective import TrainingPart
 
 
@@ -56,7 +56,7 @@ def write_codec(
 
 def restored(content: Mapping[str, Any]) -> FittedCodec:
     """Return the codec of which a file has `content`."""
-    codec = door.make(CODECS, content["codec"])
+    codec = door.make(door.CODECS, content["codec"])
     fitted: FittedCodec = codec.restore(content["fitted"])
     return fitted
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -47,6 +48,7 @@ class Cell:
         paper: the published table to compare with; decides no number.
         selection: which epoch is reported; decides nothing of what is trained.
         search: of a cell that a search tries or has chosen.
+        evaluations: what is asked of it once it is trained.
     """
 
     adapter: str
@@ -62,6 +64,7 @@ class Cell:
     paper: str | None = None
     selection: Rule = "last"
     search: Searched | None = None
+    evaluations: tuple[Choice, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the cell's numbers: no labels, titles or file names."""
@@ -100,6 +103,16 @@ class Cell:
         """Return the name of the cell's folder: readable, and unique by the key."""
         return f"{self.readable}-{self.key}"
 
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> Cell:
+        """Return the cell whose `record` this is."""
+        plain: dict[str, Any] = {
+            kind: Choice(**record[kind]) for kind in ("dataset", "model", "method")
+        }
+        for name in ("adapter", "erm_epochs", "trial", "seed", "fold", "folds", "paper"):
+            plain[name] = record[name]
+        return cls(train=Train.model_validate_json(json.dumps(record["train"])), **plain)
+
     @property
     def title(self) -> str:
         """Return one line for people."""
@@ -126,5 +139,5 @@ class Cell:
         plain = {**asdict(self), "train": self.train.model_dump(mode="json"), "key": self.key}
         for kind in self.choices():
             del plain[kind]["where"]
-        del plain["selection"], plain["search"]  # see grid.protocol
+        del plain["selection"], plain["search"], plain["evaluations"]  # see grid.protocol
         return plain

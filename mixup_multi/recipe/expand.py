@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from mixup_multi import door
@@ -89,6 +90,7 @@ def _cells_of_part(part: Matrix, prefix: Place, locate_in_file: Locate) -> list[
         "models", part.models, lambda name: door.pick("model", adapter.models, name), locate
     )
     methods = _choices("methods", part.methods, door.load_objective, locate)
+    evaluations = evaluations_of(part.evaluate, locate)
     _check_number(part)
     folds: Sequence[int | None] = [None] if part.folds is None else range(part.folds)
     matrix = itertools.product(
@@ -108,9 +110,28 @@ def _cells_of_part(part: Matrix, prefix: Place, locate_in_file: Locate) -> list[
             folds=part.folds,
             paper=part.paper,
             selection=part.selection,
+            evaluations=evaluations,
         )
         for dataset, model, trial, fold, (entry, method) in matrix
     ]
+
+
+def evaluations_of(entries: Sequence[Entry], locate: Locate) -> tuple[Choice, ...]:
+    """Return checked evaluations.
+
+    Raises:
+        SettingError: an unknown name or setting, or one label for two of them, with its path.
+    """
+    choices = _choices("evaluate", entries, partial(door.load_maker, door.EVALUATIONS), locate)
+    seen: dict[str, int] = {}
+    for index, choice in enumerate(choices):
+        if seen.setdefault(choice.label, index) != index:
+            raise SettingError(
+                f"two evaluations are both shown as {choice.label!r}; give each a label of its own,"
+                " e.g. {name: error, label: PGD-10, attack: {name: pgd}}",
+                ("evaluate", index),
+            )
+    return tuple(choices)
 
 
 def _check_number(part: Matrix) -> None:
@@ -155,7 +176,8 @@ def _choices(
         try:
             settings = door.check_settings(factory_of(entry.name), entry.settings, own)
         except SettingError as error:
-            message = f"{kind.removesuffix('s')} {entry.name!r}: {error}"
+            singular = "evaluation" if kind == "evaluate" else kind.removesuffix("s")
+            message = f"{singular} {entry.name!r}: {error}"
             raise SettingError(message, (kind, index, *error.path)) from error
         choices.append(Choice(entry.name, entry.shown, settings, locate((kind, index))))
     return choices

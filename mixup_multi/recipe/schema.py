@@ -129,6 +129,7 @@ class Matrix(Strict):
             themselves, as Xu et al. (2019) do for GIN; `best_test`: that of the least test
             error. Reports say which of them look at the test error.
         search: settings to be chosen on validation parts before the cells are run.
+        evaluate: what is asked of each trained cell besides; it decides nothing of the training.
     """
 
     adapter: str
@@ -142,6 +143,13 @@ class Matrix(Strict):
     paper: str | None = None
     selection: Rule = "last"
     search: Search | None = None
+    evaluate: tuple[Entry, ...] = ()
+
+
+class EvaluationList(BaseModel):
+    """What of a file, a recipe or not, says how to evaluate cells that are already trained."""
+
+    evaluate: Annotated[tuple[Entry, ...], Field(min_length=1)]
 
 
 class Recipe(Strict):

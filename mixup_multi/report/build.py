@@ -16,6 +16,7 @@ from mixup_multi.report.conditions import (
     settings_sheet,
 )
 from mixup_multi.report.differences import across_sheet, paired_sheet
+from mixup_multi.report.evaluations import evaluation_sheet
 from mixup_multi.report.group import Group, groups
 from mixup_multi.report.pictures import Picture, rank_picture, row_pictures
 from mixup_multi.report.power import power_sheet
@@ -102,6 +103,7 @@ def _section(group: Group, *, paper: bool, pictures: bool) -> Section:
         paired_sheet(group),
         across_sheet(group),
         power_sheet(group) if paper else None,
+        evaluation_sheet(group),
         detail_sheet(group),
         cost_sheet(group),
         search_sheet(group),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mixup_multi.errors import OutputError
+from mixup_multi.grid.evaluate import stored
 from mixup_multi.grid.locks import Owner
 from mixup_multi.grid.store import CellFolder
 
@@ -25,6 +26,7 @@ class FinishedCell:
         history: a record an epoch.
         dataset, model, method: labels; told apart by settings where equal labels differ in them.
         search: of a cell that a search has chosen: what was `chosen`, and `over` what.
+        evaluations: what it was asked besides, in the recipe's order; see `grid.evaluate`.
     """
 
     folder: CellFolder
@@ -36,6 +38,7 @@ class FinishedCell:
     model: str
     method: str
     search: Record = field(default_factory=dict)
+    evaluations: tuple[Record, ...] = ()
 
     @property
     def row(self) -> tuple[str, str]:
@@ -124,7 +127,8 @@ def _finished(folder: CellFolder, record: Record, result: Record) -> FinishedCel
         kind: str(record[kind]["label"]) for kind in ("dataset", "model", "method")
     }
     float(result["test_error"]), record["seed"], record["fold"], record["train"]["epochs"]
-    return FinishedCell(folder, record, result, environment, history, **labels)
+    asked = tuple(stored(folder))
+    return FinishedCell(folder, record, result, environment, history, **labels, evaluations=asked)
 
 
 def title_of(record: Record) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mixup_multi.report.asked_curves import AskedCurve
 from mixup_multi.report.curves import WATCHED, Curve
 from mixup_multi.report.measure import BINS, Array, Reliability
 from mixup_multi.report.statistics import Ranking
@@ -137,6 +138,25 @@ def _line(ax: Axes, curve: Curve, style: Mapping[str, Any]) -> None:
         alpha=0.15,
         linewidth=0,
     )
+
+
+def evaluation_curves(curves: Sequence[AskedCurve], methods: Sequence[str]) -> str:
+    """Return one panel: a line a method, with a band of one standard deviation."""
+
+    def draw(figure: Figure) -> None:
+        (ax,) = _panels(figure, 1, 1)
+        for curve in curves:
+            style = method_style(methods, curve.method)
+            means, spreads = np.array(curve.means), np.array(curve.spreads)
+            ax.plot(curve.x, means, label=short(curve.method), linewidth=1.4, marker=".", **style)
+            band = {"color": style["color"], "alpha": 0.15, "linewidth": 0}
+            ax.fill_between(curve.x, means - spreads, means + spreads, **band)
+        ax.set(xlabel=curves[0].x_label, ylabel=curves[0].y_label)
+        ax.grid(alpha=0.25, linewidth=0.5)
+        handles, labels = ax.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2))
+
+    return _drawn(4.2, 2.9 + 0.1 * len(curves), draw)
 
 
 def reliability_diagrams(said: Mapping[str, Reliability]) -> str:

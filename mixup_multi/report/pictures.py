@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixup_multi.report import figures
+from mixup_multi.report.asked_curves import asked_curves
 from mixup_multi.report.curves import curves
 from mixup_multi.report.differences import rank_methods
 from mixup_multi.report.group import Group, Row
@@ -67,6 +68,27 @@ def row_pictures(group: Group, row: Row, name: str) -> Iterator[Picture]:
             data=csv_text(columns, lines),
         )
     yield from _calibration(group, row, name)
+    yield from _evaluations(group, row, name)
+
+
+def _evaluations(group: Group, row: Row, name: str) -> Iterator[Picture]:
+    for number, (title, found) in enumerate(asked_curves(group, row).items(), start=1):
+        first = found[0]
+        lines = [
+            (curve.method, *point)
+            for curve in found
+            for point in zip(curve.x, curve.means, curve.spreads, curve.counts, strict=True)
+        ]
+        yield Picture(
+            name=f"{name}-evaluation{number}",
+            title=title,
+            svg=figures.evaluation_curves(found, group.methods),
+            alt=f"{title} of {' / '.join(row)}: {first.y_label} over {first.x_label}; the numbers"
+            " are in the CSV.",
+            caption="Mean over trials and folds, band ± one sample standard deviation; what was"
+            " asked stands below the table of evaluations.",
+            data=csv_text(("method", first.x_label, first.y_label, "std", "n"), lines),
+        )
 
 
 def _calibration(group: Group, row: Row, name: str) -> Iterator[Picture]:

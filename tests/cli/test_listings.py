@@ -57,3 +57,40 @@ def test_data_verify_counts_rows() -> None:
 @pytest.mark.parametrize("name", ["sklearn_iris", "tones", "motifs"])
 def test_embedded_data_needs_no_fetching(name: str) -> None:
     assert "nothing to fetch" in said("data", "fetch", name, "--data", "nowhere")
+
+
+def test_lists_and_places_are_also_json() -> None:
+    methods = json.loads(said("list", "methods", "--json"))["methods"]
+    assert {entry["method"] for entry in methods} == set(door.names(door.OBJECTIVES))
+    assert all(entry["summary"] for entry in methods)
+    assert set(json.loads(said("list", "--json"))) >= {"adapters", "datasets", "models", "attacks"}
+    places = {place["name"]: place for place in json.loads(said("data", "where", "--json"))}
+    assert places["images/digits"]["there"] == "embedded"
+    assert places["images/cifar10"]["download"] == "170 MB"
+
+
+def test_doctor_tells_versions_data_and_that_all_is_well(tmp_path) -> None:
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    found = json.loads(said("doctor", "--data", str(tmp_path), "--json"))
+    assert found["problems"] == []
+    assert found["versions"]["torch"].startswith("2.11")
+    there = {place["name"]: place["there"] for place in found["datasets"]}
+    assert (there["images/cifar10"], there["images/svhn"]) == ("yes", "no")
+    text = said("doctor", "--data", str(tmp_path))
+    assert "no problems found" in text
+    assert "\x1b[" not in text
+
+
+def test_doctor_names_what_is_missing_or_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs = ["torch>=99", "no-such-package>=1", "ray>=99; extra == 'ray'"]
+    monkeypatch.setattr("mixup_multi.cli.doctor.requires", lambda _: needs)
+    done = invoke("doctor")
+    assert done.code == 2
+    assert "torch>=99 is required and 2.11.0" in done.out
+    assert "no-such-package>=1 is required and it is not installed: pip install" in done.out
+    assert "ray>=99" not in done.out
+
+
+def test_the_version_and_the_exit_codes_are_told() -> None:
+    assert said("--version").strip() == "mixup-multi 0.1.0"
+    assert "Exit codes" in said("--help")

@@ -17,7 +17,7 @@ from mixup_multi.engine.source import Data, TensorSource, Trial
 from mixup_multi.engine.training import Training
 from mixup_multi.errors import DataError, DivergedError, PointError, SettingError
 from mixup_multi.latent import MMDVAE, Kernel, Progress, Saved, mmd
-from mixup_multi.latent.codec import CODECS, entry_of
+from mixup_multi.latent.codec import entry_of
 from mixup_multi.latent.networks import Coder
 from mixup_multi.latent.saved import write_codec
 from mixup_multi_adapters.images import ImageAdapter
@@ -198,10 +198,10 @@ def test_a_saved_codec_is_the_fitted_one_for_its_own_data_only(tmp_path):
 
 def test_settings_survive_as_a_recipes_entry():
     for codec in (SMALL, replace(SMALL, attack=PGD), Saved("codec.pt")):
-        assert door.make(CODECS, entry_of(codec)) == codec
+        assert door.make(door.CODECS, entry_of(codec)) == codec
     settings = {"latent": 8, "attack": {"name": "pgd", "eps": "4/255"}}
-    resolved = door.check_settings(door.load(CODECS, "mmd_vae"), settings)
-    made = door.make(CODECS, {"name": "mmd_vae", **resolved})
+    resolved = door.check_settings(door.load(door.CODECS, "mmd_vae"), settings)
+    made = door.make(door.CODECS, {"name": "mmd_vae", **resolved})
     assert made.latent == 8
     assert made.attack.eps == pytest.approx(4 / 255)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mixup_multi import door
-from mixup_multi.cli.listing import recipe_schema
 from mixup_multi.cli.plan import plan
+from mixup_multi.cli.schema import recipe_schema
 from mixup_multi.recipe.load import Document, shipped_recipes
 from mixup_multi.report.paper import published, tables
 
@@ -74,8 +74,8 @@ def test_every_packaged_table_is_readable() -> None:
 def test_the_schema_knows_every_method_and_its_settings() -> None:
     definitions = recipe_schema()["$defs"]
     for name in door.names(door.OBJECTIVES):
-        assert "erm_epochs" in definitions[f"method {name}"]["properties"]
-    assert {"alpha", "eta", "form", "inner"} <= set(definitions["method mixupe"]["properties"])
+        assert "erm_epochs" in definitions[f"objective {name}"]["properties"]
+    assert {"alpha", "eta", "form", "inner"} <= set(definitions["objective mixupe"]["properties"])
 
 
 @pytest.mark.parametrize(

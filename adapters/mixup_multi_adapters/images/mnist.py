@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST from their idx files, through torchvision."""
+"""MNIST and Fashion-MNIST from their idx files, through torchvision; MNIST also from OpenML."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from mixup_multi.errors import DataError
 from mixup_multi_adapters.images.files import check_files
+from mixup_multi_adapters.images.mnist_table import TABLE, read_mnist_table
 from mixup_multi_adapters.images.profiles import Profile
 from mixup_multi_adapters.images.release import Part, Release, make_part
 
@@ -16,13 +17,15 @@ _DIGITS = tuple("0123456789")
 
 
 def read_mnist(profile: Profile, folder: Path, partial: bool) -> Release:
-    """Read `folder/MNIST/raw`.
+    """Read `folder/MNIST/raw`, or where that is absent OpenML's table of the same images.
 
     Raises:
         DataError: files are missing or damaged.
     """
     from torchvision.datasets import MNIST
 
+    if not (folder / "MNIST" / "raw").is_dir() and (folder / TABLE).is_file():
+        return read_mnist_table(folder / TABLE, _DIGITS)
     return _read(MNIST, _DIGITS, profile, folder, partial)
 
 

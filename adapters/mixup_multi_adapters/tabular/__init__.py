@@ -9,6 +9,7 @@ from torch import nn
 
 from mixup_multi.engine.source import Dataset
 
+from .baselines import gradient_boosting, logistic_regression, random_forest
 from .data import DATASETS
 from .models import logistic, mlp
 
@@ -18,5 +19,11 @@ class TabularAdapter:
 
     datasets: Mapping[str, Dataset] = DATASETS
     models: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
-        {"mlp": mlp, "logistic": logistic}
+        {
+            "mlp": mlp,
+            "logistic": logistic,
+            "logistic_regression": logistic_regression,
+            "random_forest": random_forest,
+            "gradient_boosting": gradient_boosting,
+        }
     )

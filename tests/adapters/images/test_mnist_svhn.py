@@ -103,3 +103,27 @@ def test_svhn_is_held_against_its_published_checksums(tmp_path: Path) -> None:
     (tmp_path / "elsewhere" / "train_32x32.mat").write_bytes(b"cut")
     with pytest.raises(DataError, match=r"train_32x32\.mat cannot be read"):
         SVHN.load(tmp_path, Trial(), folder=str(tmp_path / "elsewhere"), partial=True)
+
+
+def test_mnist_is_also_read_from_openmls_table(real_openml) -> None:
+    data = _load(real_openml, "mnist")
+    assert (data.name, data.notes, data.classes) == ("mnist", (), tuple("0123456789"))
+    assert (len(data.train), len(data.test)) == (60_000, 10_000)
+    assert data.train.labels[:8].tolist() == [5, 0, 4, 1, 9, 2, 1, 3]  # as everybody knows them
+    assert data.test.labels[:5].tolist() == [7, 2, 1, 0, 4]
+    batch = data.train.gather(torch.arange(2))
+    assert batch.inputs.shape == (2, 1, 28, 28)
+    assert round(float((batch.inputs[0] * 0.3081 + 0.1307).mean() * 255), 2) == 35.11
+
+
+def test_another_table_in_its_place_is_refused(tmp_path) -> None:
+    import pandas as pd
+
+    path = tmp_path / "openml/org/openml/www/datasets/554/dataset_554.pq"
+    path.parent.mkdir(parents=True)
+    pd.DataFrame({"a": [1], "class": ["0"]}).to_parquet(path)
+    with pytest.raises(DataError, match="2 columns: expected MNIST's 784 pixels"):
+        _load(tmp_path, "mnist")
+    path.write_bytes(b"PAR1 no more")
+    with pytest.raises(DataError, match="cannot be read"):
+        _load(tmp_path, "mnist")

@@ -1,0 +1,155 @@
+"""`mixup-multi evaluate`, and the same at the end of `run`: measuring trained cells."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from mixup_multi.engine.memory import pick_device
+from mixup_multi.errors import OutputError, SettingError
+from mixup_multi.grid.evaluate import Asked, evaluate, known, missing
+from mixup_multi.grid.protocol import read_protocol
+from mixup_multi.grid.shelf import Site
+from mixup_multi.grid.store import CellFolder
+from mixup_multi.recipe.cell import Cell
+from mixup_multi.recipe.expand import evaluations_of
+from mixup_multi.recipe.explain import explained
+from mixup_multi.recipe.load import Document, find_recipe
+from mixup_multi.recipe.schema import EvaluationList
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """The options of the command: the data root, and the device as given."""
+
+    data: Path
+    device: str
+
+
+def evaluate_folders(outs: Sequence[Path], asked: str, options: EvaluateOptions) -> int:
+    """Measure all finished cells of output folders; return 0, or 2 where something failed."""
+    choices = _choices_of(asked)
+    console = Console()
+    device = pick_device(options.device)
+    failed = 0
+    for out in outs:
+        cells = [replace(cell, evaluations=choices) for cell in finished_cells_in(out)]
+        failed += evaluate_cells(console, cells, Site(options.data, out, device))
+        print_evaluations(console, cells, out)
+    return 2 if failed else 0
+
+
+def finished_cells_in(out: Path) -> list[Cell]:
+    """Return the cells of an output folder that are done, but for those that a search tried.
+
+    Raises:
+        OutputError: there is none.
+    """
+    tried = {name for name, entry in read_protocol(out).items() if "tried" in entry}
+    cells = []
+    for path in sorted((out / "cells").glob("*")):
+        folder = CellFolder(path)
+        record = folder.read_whole("cell")
+        if record is not None and path.name not in tried and folder.read_whole("result"):
+            cells.append(Cell.of_record(record))
+    if not cells:
+        raise OutputError(
+            f"{out} holds no cell that is done; expected the output folder of `mixup-multi run`"
+        )
+    return cells
+
+
+def evaluate_cells(console: Console, cells: Sequence[Cell], site: Site) -> int:
+    """Make what evaluations are missing, showing how far it is; return how many failed.
+
+    Cells that are not done are left out.
+    """
+    due = [cell for cell in cells if cell.evaluations and _is_done(cell, site.out)]
+    number = sum(len(missing(cell, site.out)) for cell in due)
+    if not number:
+        return 0
+    failed = 0
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn())
+    progress = Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with progress:
+        bar = progress.add_task("evaluating", total=number)
+        for done, asked in enumerate(evaluate(due, site), start=1):
+            failed += asked.record is None
+            console.print(_line(asked, done, number), highlight=False, soft_wrap=True)
+            progress.update(bar, completed=done)
+    return failed
+
+
+def print_evaluations(console: Console, cells: Iterable[Cell], out: Path) -> None:
+    """Print a table of what was measured: the mean over trials and folds, and its spread."""
+    made = [asked for cell in cells for asked in known(cell, out)]
+    if not made:
+        return
+    labels = list(dict.fromkeys(asked.choice.label for asked in made))
+    units = {asked.choice.label: asked.record["unit"] for asked in made if asked.record}
+    grid = Table(title="Evaluations of the last epoch's weights", title_style="bold")
+    for name in ("data set", "model", "method"):
+        grid.add_column(name, overflow="fold")
+    for label in labels:
+        grid.add_column(escape(f"{label} {units[label]}"), justify="right")
+    places: dict[tuple[str, ...], dict[str, list[float]]] = {}
+    for asked in made:
+        row = tuple(choice.label for choice in asked.cell.choices().values())
+        values = places.setdefault(row, {}).setdefault(asked.choice.label, [])
+        values.append(headline(asked.record or {}))
+    for row, found in places.items():
+        grid.add_row(*map(escape, row), *(_spread(found.get(label, [])) for label in labels))
+    console.print(grid)
+
+
+def headline(record: dict[str, Any]) -> float:
+    """Return the number of an evaluation that tables show."""
+    return float(next(iter(record["values"].values())))
+
+
+def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.2f}{spread}"
+
+
+def _line(asked: Asked, done: int, number: int) -> str:
+    heading = escape(f"[{done}/{number}] {asked.cell.title}: {asked.choice.label}")
+    if asked.record is None:
+        return f"[red]failed[/] {heading}: {escape(asked.message)}"
+    unit, seconds = escape(asked.record["unit"]), asked.record["seconds"]
+    return f"{heading} [bold]{headline(asked.record):.2f} {unit}[/], {seconds:.1f} s"
+
+
+def _is_done(cell: Cell, out: Path) -> bool:
+    return CellFolder.of(out, cell).read_whole("result") is not None
+
+
+def _choices_of(name: str) -> Any:
+    """Return the evaluations of a file with a list `evaluate`, or of a recipe that has one."""
+    document = Document(find_recipe(name))
+    try:
+        content = json.loads(json.dumps(document.content, default=str))
+        found = EvaluationList.model_validate_json(json.dumps(content))
+        return evaluations_of(found.evaluate, document.where)
+    except ValidationError as error:
+        raise document.error(explained(error)) from error
+    except SettingError as error:
+        raise document.error(error) from error

@@ -1,0 +1,110 @@
+"""The error under attack and behind predictors, against what is computed by hand."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from mixup_multi import door
+from mixup_multi.attacks import Attack
+from mixup_multi.engine.source import Data, Trial
+from mixup_multi.errors import PointError, SettingError
+from mixup_multi.evaluations import Error, Subject
+from mixup_multi.objectives.losses import Softmax
+
+ADAPTER = door.load_adapter("tabular")
+
+
+@pytest.fixture(scope="module")
+def subject() -> Subject:
+    """A small network on Iris, trained by full-batch steps."""
+    data: Data = ADAPTER.datasets["sklearn_iris"].load(Path(), Trial(), validation=0.2)
+    torch.manual_seed(0)
+    model = ADAPTER.models["mlp"](data, widths=(16,))
+    batch = data.train.gather(torch.arange(len(data.train)))
+    optimizer = torch.optim.Adam(model.parameters(), 0.03)
+    for _ in range(60):
+        optimizer.zero_grad()
+        Softmax().value(model(batch.inputs), batch.targets).mean().backward()
+        optimizer.step()
+    return Subject(lambda: model.eval(), data, Softmax(), torch.device("cpu"))
+
+
+def by_hand(subject: Subject, part: str = "test") -> float:
+    source = getattr(subject.data, part)
+    batch = source.gather(torch.arange(len(source)))
+    wrong = subject.model(batch.inputs).argmax(1) != batch.targets.argmax(1)
+    return 100 * wrong.double().mean().item()
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_the_plain_error_is_that_of_all_rows(subject: Subject, part: str) -> None:
+    measured = Error(part=part, batch_size=7).measure(subject).values  # type: ignore[arg-type]
+    assert measured["error"] == pytest.approx(by_hand(subject, part))
+    assert measured["rows"] == len(subject.part(part))  # type: ignore[arg-type]
+
+
+def test_an_attack_of_no_size_changes_nothing_and_a_large_one_much(subject: Subject) -> None:
+    plain = Error().measure(subject).values["error"]
+    errors = [
+        Error(attack=Attack(eps, eps / 4, 10, point="hidden1")).measure(subject).values["error"]
+        for eps in (0.0, 0.2, 1.0, 3.0)
+    ]
+    assert errors[0] == plain
+    assert errors == sorted(errors)
+    assert errors[-1] > plain + 40
+
+
+def test_nothing_of_the_model_changes(subject: Subject) -> None:
+    before = copy.deepcopy(subject.model.state_dict())
+    state = torch.get_rng_state()
+    Error(attack=Attack(0.5, 0.1, 3, point="hidden1")).measure(subject)
+    after = subject.model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert all(p.grad is None or p.grad.isfinite().all() for p in subject.model.parameters())
+    assert not subject.model.training
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_rows_are_a_fixed_choice(subject: Subject) -> None:
+    first, again = (Error(rows=11, seed=3).measure(subject).values for _ in range(2))
+    assert first == again
+    assert first["rows"] == 11
+    index = [b.rows for b in subject.batches("test", 11, 4, 3)]
+    assert [len(some) for some in index if some is not None] == [4, 4, 3]
+    rows = torch.cat([some for some in index if some is not None])
+    assert torch.equal(rows, rows.unique())
+    others = torch.cat([b.rows for b in subject.batches("test", 11, 4, 4)])  # type: ignore[misc]
+    assert not torch.equal(rows, others)
+    assert Error(rows=10_000).measure(subject).values["rows"] == len(subject.data.test)
+
+
+def test_a_stronger_search_is_no_weaker(subject: Subject) -> None:
+    def error(**changes: object) -> float:
+        attack = replace(Attack(0.6, 0.15, 1, point="hidden1"), **changes)  # type: ignore[arg-type]
+        return Error(attack=attack).measure(subject).values["error"]
+
+    assert error(steps=20) >= error(steps=1)
+    assert error(steps=5, restarts=4) >= error(steps=5) - 1e-9
+
+
+def test_what_cannot_be_asked_is_refused(subject: Subject) -> None:
+    bare = replace(subject, data=replace(subject.data, validation=None))
+    with pytest.raises(SettingError, match="no part 'validation': expected one of test, train"):
+        Error(part="validation").check(bare)
+    with pytest.raises(PointError, match="'hiden1'.*did you mean 'hidden1'"):
+        Error(attack=Attack(0.1, 0.1, point="hiden1")).check(subject)
+    unbounded = replace(subject.data.train, bounds=None)  # type: ignore[type-var]
+    lost = replace(subject, data=replace(subject.data, train=unbounded))
+    with pytest.raises(PointError, match=r"expected a hidden point \(hidden1\)"):
+        Error(attack=Attack(0.1, 0.1)).check(lost)
+    with pytest.raises(PointError, match="expected a hidden point"):
+        Error(attack=Attack(0.1, 0.1)).measure(lost)
+    with pytest.raises(SettingError, match="rows is 0: expected 1 or more"):
+        Error(rows=0)
+    with pytest.raises(SettingError, match="expected both an attack and a predictor"):
+        Error(adaptive=True)
