@@ -24,9 +24,10 @@ def codec_lines(cells: Sequence[Cell], out: Path | None = None) -> list[str]:
     entries = {json.dumps(entry): entry for one in methods.values() for entry in _codecs(one)}
     lines = []
     for entry in entries.values():
+        maker = door.load_maker(door.CODECS, entry["name"])
+        if not (is_dataclass(maker) and hasattr(maker, "restore")):
+            continue  # a stranger's, which may be large, is not made to look at it
         codec = door.make(door.CODECS, entry)
-        if not (is_dataclass(codec) and hasattr(codec, "restore")):
-            continue
         so_far = "" if out is None else f"; {fitted_codecs(out, codec)} fitted in {out / 'codecs'}"
         settings = " ".join(f"{key}={value}" for key, value in entry.items() if key != "name")
         lines.append(

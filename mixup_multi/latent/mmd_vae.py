@@ -19,6 +19,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from mixup_multi.attacks.attack import Attack
+from mixup_multi.attacks.presets import pgd
 from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
 from mixup_multi.errors import PointError, SettingError
@@ -145,6 +146,16 @@ class MMDVAE(Codec):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed_of(self.seed, "init"))
             return Coder(shape, self.latent, self.width)
+
+
+@dataclass(frozen=True)
+class AdvMMDVAE(MMDVAE):
+    """The MMD-VAE trained under attack, for adv-VarMixup; an `attack` of None is PGD's defaults."""
+
+    def __post_init__(self) -> None:
+        if self.attack is None:
+            object.__setattr__(self, "attack", pgd())
+        super().__post_init__()
 
 
 class FittedVAE(nn.Module):

@@ -9,11 +9,13 @@ import torch
 from codec_cases import Deaf, Fitted, Pretrained, Shortening, Squash, batch_of, data_of
 from torch import Tensor, nn
 
+from mixup_multi.attacks import Attack
+from mixup_multi.bounds import Bounds
 from mixup_multi.engine.training import Training
 from mixup_multi.errors import PointError, SettingError
 from mixup_multi.latent import Identity, Latent, Reconstructions
 from mixup_multi.mix import BetaShare, Linear, Mix
-from mixup_multi.objectives import ERM, MixupE, Objective, Vicinal
+from mixup_multi.objectives import ERM, LOSSES, MixupE, Objective, Vicinal
 from mixup_multi.points import Staged
 from mixup_multi.streams import stream
 
@@ -155,6 +157,18 @@ def test_cached_codes_are_of_the_clean_examples_others_of_what_flows():
     assert torch.equal(seen(True, rows), Squash().reconstruct(ROWS[rows]))
     for cached, places in ((False, rows), (True, None)):
         assert torch.equal(seen(cached, places), Squash().reconstruct(moved.inputs))
+
+
+def test_what_an_attack_made_of_a_batch_is_encoded_itself():
+    """Its codes are no longer those of the clean examples."""
+    train = Training(data_of(ROWS))
+    batch = replace(train.source.gather(torch.arange(9)), targets=batch_of(ROWS).targets)
+    attack, bounds = Attack(0.5, 0.5, start="none"), Bounds(torch.ones(()))
+    _, attacked = attack.perturb(net(), batch, bounds, 0, LOSSES["softmax"])
+    method = mixing(Latent(Squash()), alpha=0.0).fit(train)
+    seen = replace(batch, inputs=Squash().reconstruct(attacked.inputs))
+    expected = ERM()(net(), seen, stream(0, "mix")).total
+    assert torch.equal(method(net(), attacked, stream(0, "mix")).total, expected)
 
 
 def test_the_codes_are_computed_once_for_all_steps():

@@ -50,15 +50,15 @@ def adv_varmixup(
     """adv-VarMixup: VarMixup by a codec that was trained under attack.
 
     The slides say "an adversarially robust VAE" and no more; ours is trained to reconstruct x
-    from x + delta, e.g. `codec: {name: mmd_vae, attack: {name: pgd}}`.
+    from x + delta: `codec: adv_mmd_vae`, or a `mmd_vae` with an `attack`.
 
     Raises:
         SettingError: the codec's `attack` is null.
     """
     if getattr(codec, "attack", codec) is None:
         raise SettingError(
-            "codec is trained without an attack: expected codec: {name: mmd_vae, attack: {name:"
-            " pgd}}, or the method varmixup",
+            "codec is trained without an attack: expected codec: adv_mmd_vae, or another with an"
+            " attack; or else the method varmixup",
             path=("codec",),
         )
     return varmixup(codec=codec, alpha=alpha, partner=partner, per=per, cached=cached, loss=loss)
