@@ -77,6 +77,15 @@ def test_its_gradient_is_finite_where_rows_are_equal_and_brings_samples_together
     )
 
 
+@every_kernel
+def test_half_precision_is_widened_first(kernel):
+    x, y = sample(6).bfloat16(), sample(7, 1).bfloat16()
+    expected = mmd(x.float(), y.float(), kernel)
+    assert torch.equal(mmd(x, y, kernel), expected)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(mmd(x.float(), y.float(), kernel), expected)
+
+
 def test_the_normal_sample_is_the_generators_alone():
     torch.manual_seed(0)
     state = torch.get_rng_state()
