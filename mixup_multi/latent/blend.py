@@ -36,6 +36,9 @@ class Coded:
         cached: whether the codes of the un-augmented training part are computed once, by `fit`,
             and used for its rows at the model's input. Otherwise, and wherever else, what flows
             is encoded: augmented, hidden, or made by hand.
+        fitted: the codec itself, set by `fit`.
+        codes: of the training part, `(N, d)`, set by `fit` where they are cached.
+        known: of the examples that are being mixed, `(n, d)`, set by `at`.
     """
 
     codec: Any

@@ -22,11 +22,11 @@ from mixup_multi.attacks.attack import Attack
 from mixup_multi.attacks.presets import pgd
 from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
-from mixup_multi.errors import PointError, SettingError
+from mixup_multi.errors import SettingError
 from mixup_multi.latent.codec import Codec, Progress
 from mixup_multi.latent.fitting import fit_coder
 from mixup_multi.latent.mmd import Kernel, KernelName, mmd_to_normal
-from mixup_multi.latent.networks import Coder
+from mixup_multi.latent.networks import Coder, shape_of
 from mixup_multi.objectives.objective import TrainingPart
 from mixup_multi.streams import seed_of
 
@@ -87,7 +87,7 @@ class MMDVAE(Codec):
         Raises:
             MixupMultiError: it cannot be fitted to these data.
         """
-        coder = self._coder(_shape(train)).to(train.device)
+        coder = self._coder(shape_of(train)).to(train.device)
         bounds = train.bounds()
         if self.attack is not None:
             self.attack.check(coder, bounds)
@@ -191,19 +191,3 @@ class FittedVAE(nn.Module):
         """Return all of it as tensors and plain values."""
         shape, weights = list(self.coder.shape), self.coder.state_dict()
         return {"shape": shape, "weights": weights, "low": self.low, "high": self.high}
-
-
-def _shape(train: TrainingPart) -> tuple[int, ...]:
-    """Return the shape of an input.
-
-    Raises:
-        PointError: inputs are no tensors of floating point numbers.
-    """
-    inputs = train.source.gather(torch.arange(1)).inputs
-    if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
-        kind = f"{inputs.dtype}" if isinstance(inputs, Tensor) else type(inputs).__name__
-        raise PointError(
-            f"inputs that are a {kind} have no decoder: expected one tensor of floating point"
-            " numbers. One-hot encode the codes of a table; for graphs use varmixup_readout."
-        )
-    return tuple(inputs.shape[1:])

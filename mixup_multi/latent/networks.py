@@ -12,7 +12,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from mixup_multi.errors import SettingError
+from mixup_multi.errors import PointError, SettingError
+from mixup_multi.objectives.objective import TrainingPart
 
 SMALLEST = 4
 """Convolutions halve an image until its longer side is at most so many pixels."""
@@ -101,3 +102,19 @@ def _block(before: int, after: int, stride: int = 1) -> nn.Module:
     groups = GROUPS if after % GROUPS == 0 else 1
     convolution = nn.Conv2d(before, after, 3, stride, padding=1)
     return nn.Sequential(convolution, nn.GroupNorm(groups, after), nn.ReLU())
+
+
+def shape_of(train: TrainingPart) -> tuple[int, ...]:
+    """Return the shape of an input of the training part.
+
+    Raises:
+        PointError: inputs are no tensors of floating point numbers.
+    """
+    inputs = train.source.gather(torch.arange(1)).inputs
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
+        kind = f"{inputs.dtype}" if isinstance(inputs, Tensor) else type(inputs).__name__
+        raise PointError(
+            f"inputs that are a {kind} have no decoder: expected one tensor of floating point"
+            " numbers. One-hot encode the codes of a table; for graphs use varmixup_readout."
+        )
+    return tuple(inputs.shape[1:])
