@@ -37,6 +37,8 @@ MADE = {
 A class whose attribute `entry_points` names one of these groups can be a setting of another: the
 recipe then gives a mapping with a `name`.
 """
+LATER = ("p", "bandwidth", "task")
+"""Settings that methods and data sets of earlier versions did not have; see `check_settings`."""
 
 
 def names(group: str) -> tuple[str, ...]:
@@ -143,7 +145,8 @@ def check_settings(
     """Return a callable's settings, checked and with defaults filled in, as plain values.
 
     A parameter that takes an objective (an attack, ...) holds a mapping with a `name`, checked in
-    its turn.
+    its turn. Those of `LATER` are left out at their default, so that what was trained before they
+    were there is still known as the same.
 
     Args:
         factory: the callable.
@@ -169,7 +172,8 @@ def check_settings(
     for key, group in nested.items():
         required = parameters[key][1] is inspect.Parameter.empty
         resolved[key] = _check_nested(key, given.get(key), group, required=required)
-    return resolved
+    unused = {key for key in LATER if key in resolved and resolved[key] == parameters[key][1]}
+    return {key: value for key, value in resolved.items() if key not in unused}
 
 
 def _check_nested(key: str, given: Any, group: str, *, required: bool) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from mixup_multi.errors import PointError, did_you_mean
@@ -174,3 +175,50 @@ def run_edited(model: nn.Module, inputs: Tree, edits: Edits) -> Tensor:
         inputs = edit(inputs)
     plain: Tensor = model(inputs)
     return plain
+
+
+def flow_at(model: nn.Module, inputs: Tree, point: str) -> Tree:
+    """Return what flows at `point` when `model` reads `inputs`, without gradients."""
+    seen: list[Tree] = []
+
+    def look(flow: Tree) -> Tree:
+        seen.append(flow)
+        return flow
+
+    with torch.no_grad():
+        run_edited(model, inputs, {point: look})
+    return seen[0]
+
+
+class Edited(nn.Module):
+    """A model that always makes one edit of its own; an edit asked for there sees its result."""
+
+    def __init__(self, model: nn.Module, point: str, edit: Edit) -> None:
+        super().__init__()
+        self.model = model
+        self.point = point
+        self.edit = edit
+        self.points = offered_points(model)
+
+    @property
+    def bare(self) -> Edited:
+        """The same, of the model that processes share as it is."""
+        return Edited(getattr(self.model, "bare", self.model), self.point, self.edit)
+
+    def forward(self, inputs: Tree, edits: Edits | None = None) -> Tensor:
+        """Return logits `(n, c)`."""
+        edits = edits or {}
+        after = edits.get(self.point)
+        both = self.edit if after is None else _Both(self.edit, after)
+        return run_edited(self.model, inputs, {**edits, self.point: both})
+
+
+class _Both:
+    """One edit after another; no closure, which would be compiled in every step."""
+
+    def __init__(self, first: Edit, second: Edit) -> None:
+        self.first = first
+        self.second = second
+
+    def __call__(self, flow: Tree) -> Tree:
+        return self.second(self.first(flow))

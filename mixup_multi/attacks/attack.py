@@ -20,7 +20,7 @@ from mixup_multi.attacks.search import Ball, Norm, Start, best_of, climb
 from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
 from mixup_multi.errors import PointError, SettingError
-from mixup_multi.points import Edits, check_points, offered_points, run_edited
+from mixup_multi.points import Edits, check_points, flow_at, offered_points, run_edited
 from mixup_multi.tree import Tree, tree_map
 
 Labels = Literal["true", "predicted"]
@@ -147,7 +147,7 @@ class Attack:
                 ball = Ball(flow.detach(), bounds.to(flow), self.eps, self.norm)
                 found = self._search(ball, lambda x: score(seen(x)), generator)
                 return model, replace(batch, inputs=found, rows=None)
-            flat = Flat(_flow_at(seen, batch.inputs, place))
+            flat = Flat(flow_at(seen, batch.inputs, place))
             ball = Ball(flat.rows, flat.bounds, self.eps, self.norm)
 
             def score_at(rows: Tensor) -> Tensor:
@@ -192,19 +192,6 @@ class Shifted(nn.Module):
             return moved if after is None else after(moved)
 
         return run_edited(self.model, inputs, {**edits, self.point: shifted})
-
-
-def _flow_at(model: nn.Module, inputs: Tree, point: str) -> Tree:
-    """Return what flows at `point`."""
-    seen: list[Tree] = []
-
-    def look(flow: Tree) -> Tree:
-        seen.append(flow)
-        return flow
-
-    with torch.no_grad():
-        run_edited(model, inputs, {point: look})
-    return seen[0]
 
 
 def _others(targets: Tensor, generator: Generator) -> Tensor:

@@ -91,11 +91,18 @@ def verify_datasets(names: Sequence[str], root: Path, assignments: Sequence[str]
             continue
         parts = {"training": data.train, "validation": data.validation, "test": data.test}
         rows = ", ".join(f"{len(part):,} {kind}" for kind, part in parts.items() if part)
-        line = f"[green]good[/] {escape(name)}: {rows}; {len(data.classes)} classes; key {data.key}"
+        line = f"[green]good[/] {escape(name)}: {rows}; {_predicted(data)}; key {data.key}"
         console.print(line, highlight=False, soft_wrap=True)
         for note in data.notes:
             console.print(f"     note: {escape(note)}", highlight=False, soft_wrap=True)
     return code
+
+
+def _predicted(data: Data) -> str:
+    """Return what the targets are, in words."""
+    if data.loss == "squared":
+        return f"regression of {', '.join(data.classes)}"
+    return f"{len(data.classes)} classes"
 
 
 def print_places(root: Path, *, as_json: bool = False) -> None:

@@ -65,7 +65,7 @@ class TensorSource:
 
     Attributes:
         inputs: the stored examples, e.g. uint8 pixels.
-        labels: `(N,)` class indices or `(N, c)` rows.
+        labels: `(N,)` class indices or `(N, c)` rows (soft, multi-label, or of numbers).
         classes: the number of columns of the targets.
         ids: one name an example.
         prepare: stored -> what the model reads, e.g. pixels -> normalised floats. Deterministic.
@@ -134,9 +134,11 @@ class Data:
         train: what is learnt from.
         test: what the error is reported on.
         validation: what selects; None where the protocol has none.
-        classes: the classes' names in the order of the targets' columns.
+        classes: the classes' names in the order of the targets' columns; of numbers to predict
+            the names of what is predicted.
         key: a hash of the content; equal keys mean equal data.
-        loss: the loss that fits the targets: `softmax`, or `sigmoid` for binary or multi-label.
+        loss: the loss that fits the targets: `softmax`, `sigmoid` for binary or multi-label,
+            or `squared` for numbers.
         notes: what a reader of a result has to know, e.g. that this is a subset.
         facts: what the adapter's own models need to know (sizes, cardinalities).
     """

@@ -16,6 +16,7 @@ from mixup_multi.bounds import Bounds
 from mixup_multi.engine.training import Training
 from mixup_multi.errors import SettingError
 from mixup_multi.evaluations.evaluation import Evaluation, Measured, Part, Subject
+from mixup_multi.points import offered_points
 from mixup_multi.predict import Predictor, as_model
 from mixup_multi.streams import seed_of
 
@@ -66,11 +67,12 @@ class Error(Evaluation):
         if self.attack is None:
             return
         self.attack.check(subject.model, _bounds(subject))
-        if self.predictor is not None and self.attack.place(subject.model) != "input":
+        place, first = self.attack.place(subject.model), offered_points(subject.model)[0]
+        if self.predictor is not None and place != first:
             raise SettingError(
-                "an attack at a hidden point moves rows that a predictor would mix anew: expected"
-                " an attack on the input, or no predictor",
-                ("attack",),
+                f"the attack is at {place!r}, where a predictor's many samples pass for each row:"
+                f" expected the model's first point, {first!r}, or no predictor",
+                ("attack", "point"),
             )
 
     def measure(self, subject: Subject) -> Measured:
@@ -88,21 +90,25 @@ class Error(Evaluation):
         return Measured({"error": 100 * float(errors.mean()), "rows": float(len(errors))})
 
     def _fitted(self, subject: Subject) -> Predictor | None:
-        return None if self.predictor is None else self.predictor.fit(Training(subject.data))
+        if self.predictor is None:
+            return None
+        self.predictor.check(subject.model)
+        return self.predictor.fit(Training(subject.data)).to(subject.device)
 
     def _asked(
         self, subject: Subject, predictor: Predictor | None, clean: Batch, number: int
     ) -> tuple[nn.Module, Batch]:
         """Return what is asked, and of which examples."""
         judge, seed = subject.loss_fn, seed_of(self.seed, f"batch {number}")
-        asked: nn.Module = subject.model
-        if predictor is not None:
-            asked = as_model(predictor, subject.model, seed, judge)
+
+        def behind(model: nn.Module) -> nn.Module:
+            return model if predictor is None else as_model(predictor, model, seed, judge)
+
         if self.attack is None:
-            return asked, clean
-        seen = asked if self.adaptive else subject.model
+            return behind(subject.model), clean
+        seen = behind(subject.model) if self.adaptive else subject.model
         moved, batch = self.attack.perturb(seen, clean, _bounds(subject), seed, judge)
-        return (moved if predictor is None else asked), batch
+        return (moved if self.adaptive else behind(moved)), batch
 
 
 def _bounds(subject: Subject) -> Bounds | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from torch import nn
 
 from mixup_multi import door
 from mixup_multi.engine.source import Data
+from mixup_multi.errors import SettingError
+from mixup_multi.objectives.losses import loss_named
 from mixup_multi.objectives.objective import Objective
 from mixup_multi.recipe.cell import Cell
 
@@ -65,15 +67,40 @@ def build_model(cell: Cell, data: Data) -> nn.Module:
 def build_objective(cell: Cell, data: Data) -> Objective:
     """Return the cell's objective; a loss that the recipe leaves open is the data's."""
     settings = _with_loss(cell.method.settings, data.loss)
+    _check_losses(settings, data)
     objective: Objective = door.build_objective({"name": cell.method.name, **settings})
     return objective
 
 
 def _with_loss(settings: Mapping[str, Any], loss: str) -> dict[str, Any]:
+    """Return settings whose open losses are `loss`; within an entry, that of the entry."""
+    inner = settings.get("loss") or loss
     filled = {
-        key: _with_loss(value, loss) if isinstance(value, Mapping) else value
+        key: _with_loss(value, inner) if isinstance(value, Mapping) else value
         for key, value in settings.items()
     }
-    if "loss" in filled and filled["loss"] is None:
-        filled["loss"] = loss
+    if "loss" in filled:
+        filled["loss"] = inner
     return filled
+
+
+def _check_losses(settings: Mapping[str, Any], data: Data) -> None:
+    """Raise `SettingError` where numbers are to be predicted by a loss of classes or labels."""
+    if loss_named(data.loss).target_kind != "numbers":
+        return
+    for loss in _losses(settings):
+        if loss_named(loss).target_kind != "numbers":
+            raise SettingError(
+                f"loss is {loss} for {data.name}, whose targets are numbers: expected"
+                f" {data.loss}, or to leave it out",
+                ("loss",),
+            )
+
+
+def _losses(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the losses of an entry and of those within it."""
+    for key, value in settings.items():
+        if key == "loss":
+            yield value
+        elif isinstance(value, Mapping):
+            yield from _losses(value)

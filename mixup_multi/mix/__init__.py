@@ -7,10 +7,13 @@ targets, trees of tensors. A *blend* applies it and says what share the labels s
 from mixup_multi.mix.cut import Cut
 from mixup_multi.mix.draw import BetaShare, FixedShare, Mix, Partner, Share, draw_partner
 from mixup_multi.mix.linear import Blend, LearntBlend, Linear, mix_rows
+from mixup_multi.mix.shares import ChoiceShare, UniformShare
+from mixup_multi.mix.sometimes import Sometimes
 
 __all__ = [
     "BetaShare",
     "Blend",
+    "ChoiceShare",
     "Cut",
     "FixedShare",
     "LearntBlend",
@@ -18,6 +21,8 @@ __all__ = [
     "Mix",
     "Partner",
     "Share",
+    "Sometimes",
+    "UniformShare",
     "draw_partner",
     "mix_rows",
 ]

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from mixup_multi.errors import PointError
+from mixup_multi.errors import PointError, SettingError
 from mixup_multi.mix.draw import Mix
 from mixup_multi.tree import Tree, take_rows
 
@@ -35,39 +35,55 @@ class Cut:
         Raises:
             PointError: what flows here is not a tensor `(n, c, h, w)`.
         """
-        if not isinstance(tree, Tensor) or tree.dim() != 4 or drawn is None:
-            what = tuple(tree.shape) if isinstance(tree, Tensor) else type(tree).__name__
-            raise PointError(
-                f"CutMix was asked for where {what} flows: expected a tensor (n, c, h, w)."
-                " Choose another point, or a linear blend."
-            )
+        check_images("CutMix", tree, "Choose another point, or a linear blend.")
+        if drawn is None:
+            raise SettingError("CutMix was given no centres: expected what its `draw` returned")
         size = np.array(tree.shape[-2:])
-        start, end = _boxes(mix.own.numpy(), drawn.numpy(), size)
+        rest = np.maximum(1 - mix.own.numpy(), 0)
+        half = (np.sqrt(rest)[:, None] * size).astype(np.int64) // 2
+        start, end = boxes(half, half, drawn.numpy(), size)
         own = 1 - (end - start).prod(1) / size.prod()
-        kept = torch.from_numpy(_outside(start, end, size)).to(tree.device, non_blocking=True)
+        kept = torch.from_numpy(outside(start, end, size)).to(tree.device, non_blocking=True)
         pasted = _choose(kept, tree, take_rows(tree, mix.partner))
         return pasted, Mix(mix.partner, torch.from_numpy(own))
+
+
+def check_images(method: str, tree: Tree, way_out: str) -> None:
+    """Raise `PointError` where what flows is not a tensor `(n, c, h, w)`."""
+    if not isinstance(tree, Tensor) or tree.dim() != 4:
+        what = tuple(tree.shape) if isinstance(tree, Tensor) else type(tree).__name__
+        raise PointError(
+            f"{method} was asked for where {what} flows: expected a tensor (n, c, h, w). {way_out}"
+        )
 
 
 # A few numbers for each box: numpy takes a third of the time that tensors of two numbers do.
 _Numbers = NDArray[Any]
 
 
-def _boxes(own: _Numbers, centre: _Numbers, size: _Numbers) -> tuple[_Numbers, _Numbers]:
-    """Return where boxes start and end along height and width, clipped: `(rows, 2)` each."""
-    half = (np.sqrt(np.maximum(1 - own, 0))[:, None] * size).astype(np.int64) // 2
+def boxes(
+    before: _Numbers | int, after: _Numbers | int, centre: _Numbers, size: _Numbers
+) -> tuple[_Numbers, _Numbers]:
+    """Return where boxes start and end along height and width, clipped: `(rows, 2)` each.
+
+    Args:
+        before: how many pixels lie before the centre's, `(rows, 2)`.
+        after: how many from the centre's on, `(rows, 2)`.
+        centre: `(rows, 2)` fractions of height and width.
+        size: `(2,)` height and width.
+    """
     middle = (centre * size).astype(np.int64)
-    return np.maximum(middle - half, 0), np.minimum(middle + half, size)
+    return np.maximum(middle - before, 0), np.minimum(middle + after, size)
 
 
-def _outside(start: _Numbers, end: _Numbers, size: _Numbers) -> _Numbers:
+def outside(start: _Numbers, end: _Numbers, size: _Numbers) -> _Numbers:
     """Return `(rows, 1, h, w)`: which pixels lie outside of the boxes."""
     down, across = (
         (np.arange(side) >= start[:, axis, None]) & (np.arange(side) < end[:, axis, None])
         for axis, side in enumerate(size)
     )
-    outside: _Numbers = ~(down[:, None, :, None] & across[:, None, None, :])
-    return outside
+    lies: _Numbers = ~(down[:, None, :, None] & across[:, None, None, :])
+    return lies
 
 
 def _choose(kept: Tensor, own: Tensor, partner: Tensor) -> Tensor:

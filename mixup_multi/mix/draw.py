@@ -15,7 +15,9 @@ from torch import Generator, Tensor
 
 from mixup_multi.errors import SettingError
 
-Partner = Literal["any", "other_class", "same_class"]
+Partner = Literal["any", "other_class", "same_class", "balanced", "near"]
+OF_CLASSES = ("other_class", "same_class", "balanced")
+"""The partners that are chosen by classes, which numbers to predict do not have."""
 Per = Literal["batch", "row"]
 
 
@@ -48,6 +50,12 @@ class Share(Protocol):
         """E[1 - own] under the modified law, which is 2 E[own (1 - own)] under the drawn one."""
 
 
+def check_per(per: str) -> None:
+    """Raise `SettingError` where `per` is neither of its kinds."""
+    if per not in get_args(Per):
+        raise SettingError(f"per is {per!r}: expected batch or row")
+
+
 @dataclass(frozen=True, slots=True)
 class BetaShare:
     """own ~ Beta(alpha, alpha), one for the batch or one for each row (Zhang et al. 2018).
@@ -67,8 +75,7 @@ class BetaShare:
     def __post_init__(self) -> None:
         if not 0 <= self.alpha < float("inf"):
             raise SettingError(f"alpha is {self.alpha}: expected a number >= 0, 0 for no mixing")
-        if self.per not in get_args(Per):
-            raise SettingError(f"per is {self.per!r}: expected batch or row")
+        check_per(self.per)
 
     def draw(self, n: int, generator: Generator) -> Tensor:
         """Return `(1,)` or `(n,)` shares in float64."""
@@ -121,27 +128,65 @@ def _log_gamma_variates(alpha: float, size: tuple[int, ...], generator: Generato
     return larger.log_().add_(uniform.neg_().log1p_().div_(alpha))
 
 
-def draw_partner(kind: Partner, targets: Tensor, generator: Generator) -> Tensor:
+def draw_seed(generator: Generator) -> int:
+    """Return a seed of what is drawn later, when its shape is known."""
+    return int(torch.randint(2**63 - 1, (), generator=generator))
+
+
+def draw_partner(
+    kind: Partner, targets: Tensor, generator: Generator, bandwidth: float | None = None
+) -> Tensor:
     """Return a partner `(n,)` for each row.
 
     Args:
         kind: `any`: a random permutation, in which a row may meet itself (as in the papers'
             code). `other_class` / `same_class`: a row drawn uniformly among those whose largest
             target differs / agrees; where there is none the row meets itself, so it stays.
-        targets: `(n, c)`.
+            `balanced`: a class drawn uniformly among those of the batch, then a row of it.
+            `near`: row j with probability proportional to exp(-||y_i - y_j||^2 / (2 h^2)), itself
+            included (C-Mixup, Yao et al. 2022, within the batch).
+        targets: `(n, c)`; of one column: the label 0 or 1 of a binary task, or a number.
         generator: a CPU generator.
+        bandwidth: h > 0 of `near`, in the targets' own units.
+
+    Raises:
+        SettingError: the kind is unknown, or `near` has no bandwidth.
     """
     n = len(targets)
     if kind == "any":
         return torch.randperm(n, generator=generator)
-    label = targets.argmax(1).cpu()
+    if kind == "near":
+        odds = _odds_of_near(targets, bandwidth)
+        return torch.multinomial(odds, 1, generator=generator).squeeze(1)
+    label = _classes(targets)
+    if kind == "balanced":
+        odds = 1 / label.bincount()[label].double()
+        return torch.multinomial(odds, n, replacement=True, generator=generator)
     same = label[:, None] == label[None, :]
     if kind == "same_class":
         allowed = same.fill_diagonal_(False)
     elif kind == "other_class":
         allowed = ~same
     else:
-        raise SettingError(f"partner is {kind!r}: expected any, other_class or same_class")
+        raise SettingError(f"partner is {kind!r}: expected {', '.join(get_args(Partner))}")
     keys = torch.rand(n, n, generator=generator).masked_fill_(~allowed, -1)
     best, partner = keys.max(1)
     return torch.where(best >= 0, partner, torch.arange(n))
+
+
+def _classes(targets: Tensor) -> Tensor:
+    """Return each row's class `(n,)`, on the CPU; one column is a class of its own or its absence.
+
+    Its largest column says nothing of a row where there is only one.
+    """
+    one = targets.shape[1] == 1
+    return (targets[:, 0] > 0.5).long().cpu() if one else targets.argmax(1).cpu()
+
+
+def _odds_of_near(targets: Tensor, bandwidth: float | None) -> Tensor:
+    """Return exp(-||y_i - y_j||^2 / (2 h^2)), `(n, n)`; never all zeros, as row i meets itself."""
+    if bandwidth is None:
+        raise SettingError("partner near has no bandwidth: expected a number > 0")
+    y = targets.cpu().double()
+    exact = "donot_use_mm_for_euclid_dist"  # the other way loses small distances to rounding
+    return torch.cdist(y, y, compute_mode=exact).div_(bandwidth).square_().div_(-2).exp_()

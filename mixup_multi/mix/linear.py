@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -37,6 +38,15 @@ class LearntBlend(Protocol):
         """Return the blend for the examples at `rows` of the training part; None for others."""
 
 
+def check_mixable(leaf: Tensor) -> None:
+    """Raise `PointError` where the values are integers, codes of which no mean exists."""
+    if not leaf.is_floating_point():
+        raise PointError(
+            f"values of type {leaf.dtype} cannot be mixed: expected floating point. Mix integer"
+            " codes at a point after their embedding, pixels after their normalisation."
+        )
+
+
 def mix_rows(leaf: Tensor, mix: Mix) -> Tensor:
     """Return own x_i + (1 - own) x_partner for every row of `leaf` `(n, ...)`.
 
@@ -46,13 +56,24 @@ def mix_rows(leaf: Tensor, mix: Mix) -> Tensor:
     Raises:
         PointError: the values are integers, codes of which no mean exists.
     """
-    if not leaf.is_floating_point():
-        raise PointError(
-            f"values of type {leaf.dtype} cannot be mixed: expected floating point. Mix integer"
-            " codes at a point after their embedding, pixels after their normalisation."
-        )
+    check_mixable(leaf)
     own = per_row(mix.own.to(leaf, non_blocking=True), leaf)
     return take_rows(leaf, mix.partner).lerp_(leaf, own)
+
+
+def map_mixable(mixed: Callable[..., Tensor], tree: Tree, *others: Tree) -> Tree:
+    """Return what `mixed` makes of the leaves of `tree`, and of `others` like it.
+
+    Raises:
+        PointError: it is no tree of tensors, e.g. a graph batch.
+    """
+    try:
+        return tree_map(mixed, tree, *others)
+    except TypeError as error:
+        raise PointError(
+            f"mixing was asked for where no tensors flow ({error}); choose another point of"
+            " the model, e.g. a graph model's readout"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +89,4 @@ class Linear:
         Raises:
             PointError: what flows here is no tree of floating point tensors, e.g. a graph batch.
         """
-        try:
-            return tree_map(lambda leaf: mix_rows(leaf, mix), tree), mix
-        except TypeError as error:
-            raise PointError(
-                f"mixing was asked for where no tensors flow ({error}); choose another point of"
-                " the model, e.g. a graph model's readout"
-            ) from error
+        return map_mixable(lambda leaf: mix_rows(leaf, mix), tree), mix

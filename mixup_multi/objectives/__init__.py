@@ -1,9 +1,28 @@
 """Objectives: what a training step minimises, as `draw` (all randomness) and `loss` (pure)."""
 
+from mixup_multi.objectives.changed import Changed
+from mixup_multi.objectives.cutout import Cutout
 from mixup_multi.objectives.erm import ERM
+from mixup_multi.objectives.gaussian import Gaussian
 from mixup_multi.objectives.losses import LOSSES, Loss
 from mixup_multi.objectives.mixupe import MixupE
 from mixup_multi.objectives.objective import Draw, Objective, Terms
+from mixup_multi.objectives.smoothing import LabelSmoothing
+from mixup_multi.objectives.switch import Switch
 from mixup_multi.objectives.vicinal import Vicinal
 
-__all__ = ["ERM", "LOSSES", "Draw", "Loss", "MixupE", "Objective", "Terms", "Vicinal"]
+__all__ = [
+    "ERM",
+    "LOSSES",
+    "Changed",
+    "Cutout",
+    "Draw",
+    "Gaussian",
+    "LabelSmoothing",
+    "Loss",
+    "MixupE",
+    "Objective",
+    "Switch",
+    "Terms",
+    "Vicinal",
+]

@@ -5,14 +5,18 @@ predicted probability. The directional-derivative term of MixupE, qhat = <y - g(
 H(g) - l(f, y) for both, an entropy less a loss, which is how it is computed: from one
 log-softmax, without the overflow of a product of logits and probabilities.
 
+Of numbers to predict h is half the square, g(f) = f, and l has y^2 / 2 beside it, so that it is 0
+where f = y; there qhat is no entropy less a loss.
+
 All of it is in float32 at least: logits in half precision are widened first.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -20,24 +24,39 @@ from torch.nn import functional
 
 from mixup_multi.errors import SettingError
 
+TargetKind = Literal["distribution", "labels", "numbers"]
+
 
 class Loss(Protocol):
-    """A loss of logits `(n, c)` and soft targets `(n, c)`; everything is per row, `(n,)`."""
+    """A loss of logits `(n, c)` and soft targets `(n, c)`; everything is per row, `(n,)`.
+
+    Attributes:
+        target_kind: what a row of targets is: a distribution over classes, labels that are each
+            in [0, 1], or numbers.
+    """
+
+    target_kind: ClassVar[TargetKind]
 
     def value(self, logits: Tensor, targets: Tensor) -> Tensor:
         """l(f, y) = h(f) - <y, f>."""
 
     def mean_response(self, logits: Tensor) -> Tensor:
-        """g(f) = h'(f), the predicted probabilities `(n, c)`."""
+        """g(f) = h'(f), the predicted probabilities, or numbers, `(n, c)`."""
 
     def fast_q(self, logits: Tensor, targets: Tensor, detach: bool = False) -> Tensor:
-        """qhat = <y - g(f), f> = H(g) - l(f, y); `detach` stops the gradient through g."""
+        """qhat = <y - g(f), f>; `detach` stops the gradient through g."""
 
     def error(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The target's weight that the prediction misses; 0 or 1 for a hard label."""
+        """The target's weight that the prediction misses; 0 or 1 for a hard label.
+
+        Of numbers: the squared error.
+        """
 
     def predicted(self, logits: Tensor) -> Tensor:
-        """The prediction as hard targets `(n, c)`."""
+        """The prediction as hard targets, or numbers, `(n, c)`."""
+
+    def averaged(self, logits: Tensor) -> Tensor:
+        """Logits `(n, c)` whose g is the mean of g over the first axis of `(s, n, c)`."""
 
 
 def _wide(logits: Tensor) -> Tensor:
@@ -46,6 +65,8 @@ def _wide(logits: Tensor) -> Tensor:
 
 class Softmax:
     """Cross-entropy over classes; a target row is a distribution."""
+
+    target_kind: ClassVar[TargetKind] = "distribution"
 
     def value(self, logits: Tensor, targets: Tensor) -> Tensor:
         """CE = -sum_k y_k log p_k."""
@@ -69,6 +90,10 @@ class Softmax:
         """The class of the largest logit."""
         return functional.one_hot(logits.argmax(1), logits.shape[1]).to(logits.dtype)
 
+    def averaged(self, logits: Tensor) -> Tensor:
+        """log (1/s) sum_s p_s, in logarithms throughout: a p of 0 or 1 keeps its gradient."""
+        return functional.log_softmax(_wide(logits), 2).logsumexp(0) - math.log(len(logits))
+
 
 class SoftmaxBCE(Softmax):
     """Binary cross-entropy of the softmax, averaged over classes: for reproduction only.
@@ -88,6 +113,8 @@ class Sigmoid:
 
     The loss is the sum over labels, as the theory's h, not their mean.
     """
+
+    target_kind: ClassVar[TargetKind] = "labels"
 
     def value(self, logits: Tensor, targets: Tensor) -> Tensor:
         """sum_k softplus(f_k) - y_k f_k."""
@@ -112,9 +139,56 @@ class Sigmoid:
         """The labels whose probability is above 1/2."""
         return (logits > 0).to(logits.dtype)
 
+    def averaged(self, logits: Tensor) -> Tensor:
+        """log of the mean of sigma(f) less log of the mean of sigma(-f)."""
+        wide = _wide(logits)
+        on, off = functional.logsigmoid(wide), functional.logsigmoid(-wide)
+        return on.logsumexp(0) - off.logsumexp(0)
+
+
+class Squared:
+    """Half the squared error; a target row holds numbers, and the logits are their predictions.
+
+    `error` is the mean square over outputs. Targets that are standardised by the training part
+    make it the share of their variance that is not explained, 1 - R^2, where R^2 is taken against
+    the training part's mean and variance; it is above 1 where a prediction is worse than that mean.
+    """
+
+    target_kind: ClassVar[TargetKind] = "numbers"
+
+    def value(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """sum_k (f_k - y_k)^2 / 2 = sum_k f_k^2 / 2 - y_k f_k + y_k^2 / 2."""
+        return (_wide(logits) - targets).square().sum(1) / 2
+
+    def mean_response(self, logits: Tensor) -> Tensor:
+        """f."""
+        return _wide(logits)
+
+    def fast_q(self, logits: Tensor, targets: Tensor, detach: bool = False) -> Tensor:
+        """qhat = sum_k (y_k - f_k) f_k."""
+        wide = _wide(logits)
+        return ((targets - (wide.detach() if detach else wide)) * wide).sum(1)
+
+    def error(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """mean_k (f_k - y_k)^2."""
+        return (_wide(logits) - targets).square().mean(1)
+
+    def predicted(self, logits: Tensor) -> Tensor:
+        """f, the prediction itself."""
+        return logits
+
+    def averaged(self, logits: Tensor) -> Tensor:
+        """The mean prediction."""
+        return _wide(logits).mean(0)
+
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(
-    {"softmax": Softmax(), "sigmoid": Sigmoid(), "softmax_bce": SoftmaxBCE()}
+    {
+        "softmax": Softmax(),
+        "sigmoid": Sigmoid(),
+        "softmax_bce": SoftmaxBCE(),
+        "squared": Squared(),
+    }
 )
 
 

@@ -51,7 +51,7 @@ class Terms:
     Attributes:
         total: the scalar to minimise.
         means: detached scalars to average over an epoch, e.g. the regulariser on its own. One
-            called `error`, in [0, 1], becomes the training error; it may be left out.
+            called `error` becomes the training error, 1 being 100 %; it may be left out.
         counts: detached scalars to add up over an epoch, e.g. clamped steps.
         memory: what the next step's draw is given. It may be filled while gradients are taken.
     """

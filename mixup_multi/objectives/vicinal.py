@@ -1,6 +1,6 @@
 """Vicinal risk: L = mean_i l(f(blend(x_i, x_j)), own y_i + (1 - own) y_j), x at some point.
 
-One objective for a family; its members are choices of five fields:
+One objective for a family; its members are choices of its fields:
 
     mixup            input                   Beta(a, a)   linear   (Zhang et al. 2018)
     Manifold Mixup   a point drawn a batch   Beta(a, a)   linear   (Verma et al. 2019)
@@ -20,7 +20,7 @@ from torch import Generator, Tensor, nn
 
 from mixup_multi.batch import Batch
 from mixup_multi.errors import PointError, SettingError
-from mixup_multi.mix.draw import BetaShare, Mix, Partner, Share, draw_partner
+from mixup_multi.mix.draw import OF_CLASSES, BetaShare, Mix, Partner, Share, draw_partner
 from mixup_multi.mix.linear import Blend, LearntBlend, Linear, mix_rows
 from mixup_multi.objectives.erm import score
 from mixup_multi.objectives.losses import Loss, Softmax
@@ -40,9 +40,11 @@ class Vicinal(Objective):
             preferred one; or `("all",)`, any that the model offers.
         blend: how two rows become one.
         loss_fn: the loss of logits and blended targets.
+        bandwidth: of the partner `near`, > 0, in the targets' units; None for the others.
 
     Raises:
-        SettingError: no point is named.
+        SettingError: no point is named; the bandwidth does not fit the partner, or the partner
+            the loss: numbers have no classes.
     """
 
     share: Share = field(default_factory=lambda: BetaShare(1.0))
@@ -50,14 +52,35 @@ class Vicinal(Objective):
     points: tuple[str, ...] = ("first",)
     blend: Blend = Linear()  # noqa: RUF009  (stateless)
     loss_fn: Loss = Softmax()  # noqa: RUF009  (stateless)
+    bandwidth: float | None = None
 
     def __post_init__(self) -> None:
         if not self.points:
             raise SettingError("points is empty: expected first, all, or names of points")
+        self._check_partner()
+
+    def _check_partner(self) -> None:
+        if self.partner in OF_CLASSES and self.loss_fn.target_kind == "numbers":
+            raise SettingError(
+                f"partner is {self.partner} for targets that are numbers, which have no classes:"
+                " expected any or near",
+                ("partner",),
+            )
+        if self.partner == "near" and not 0 < (self.bandwidth or 0) < float("inf"):
+            raise SettingError(
+                f"bandwidth is {self.bandwidth} for partner near: expected a number > 0, in the"
+                " units of the targets (1 is a standard deviation where they are standardised)",
+                ("bandwidth",),
+            )
+        if self.partner != "near" and self.bandwidth is not None:
+            raise SettingError(
+                f"bandwidth has no effect beside partner {self.partner}: expected partner near",
+                ("bandwidth",),
+            )
 
     def draw(self, targets: Tensor, generator: Generator) -> Draw:
         """Draw partners, shares, the point and what the blend needs, in this order."""
-        partner = draw_partner(self.partner, targets, generator)
+        partner = draw_partner(self.partner, targets, generator, self.bandwidth)
         own = self.share.draw(len(targets), generator)
         where = torch.rand(1, generator=generator, dtype=torch.float64).item()
         return Draw(Mix(partner, own), where, self.blend.draw(len(own), generator))

@@ -5,7 +5,18 @@ part. `as_model` shows one as a model, e.g. to an attack that knows of it.
 """
 
 from mixup_multi.predict.as_model import as_model
+from mixup_multi.predict.combined_inference import CombinedInference
+from mixup_multi.predict.mixup_inference import MixupInference
 from mixup_multi.predict.plain import Plain
+from mixup_multi.predict.pool import Pool, Pooling
 from mixup_multi.predict.predictor import Predictor
 
-__all__ = ["Plain", "Predictor", "as_model"]
+__all__ = [
+    "CombinedInference",
+    "MixupInference",
+    "Plain",
+    "Pool",
+    "Pooling",
+    "Predictor",
+    "as_model",
+]

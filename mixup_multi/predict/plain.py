@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from mixup_multi.attacks.quiet import looked_at
 from mixup_multi.objectives.losses import Loss
-from mixup_multi.points import Edits
-from mixup_multi.predict.predictor import Predictor, logits_of
+from mixup_multi.points import Edits, run_edited
+from mixup_multi.predict.predictor import Predictor
 from mixup_multi.tree import Tree
 
 
@@ -27,4 +28,5 @@ class Plain(Predictor):
         edits: Edits | None = None,
     ) -> Tensor:
         """Return `model(inputs)`."""
-        return logits_of(model, inputs, edits)
+        with looked_at(model, "eval"):
+            return run_edited(model, inputs, edits or {})

@@ -12,10 +12,9 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from mixup_multi.attacks.quiet import looked_at
 from mixup_multi.objectives.losses import Loss
 from mixup_multi.objectives.objective import TrainingPart
-from mixup_multi.points import Edits, run_edited
+from mixup_multi.points import Edits
 from mixup_multi.tree import Tree
 
 
@@ -71,9 +70,3 @@ class Predictor(ABC):
     ) -> Tensor:
         """Return the predicted probabilities `(n, c)`, without gradients; see `logits`."""
         return judge.mean_response(self.logits(model, inputs, seed, judge, rows=rows))
-
-
-def logits_of(model: nn.Module, inputs: Tree, edits: Edits | None) -> Tensor:
-    """Return the model's logits `(n, c)` in evaluation mode, leaving the model as it was."""
-    with looked_at(model, "eval"):
-        return run_edited(model, inputs, edits or {})

@@ -89,7 +89,9 @@ def measure(folder: CellFolder) -> Measured:
     if not bool(torch.isfinite(logits).all()):
         raise OutputError("its test logits are not all finite")
     if logits.shape[1] < 2 or not bool((targets.sum(1) - 1).abs().max() < 1e-3):
-        raise OutputError("its targets are independent labels, for which neither is defined")
+        raise OutputError(
+            "its targets are independent labels or numbers, for which neither is defined"
+        )
     return Measured(reliability(logits, targets), confusion(logits, targets), _key(ids))
 
 

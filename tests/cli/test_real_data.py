@@ -9,6 +9,18 @@ from typing import Any
 import pytest
 from command_line import mixup_multi
 
+from mixup_multi.engine.source import Trial
+from mixup_multi_adapters.images.sets import DATASETS
+
+REGRESSION = """\
+title: "A number of a table"
+adapter: tabular
+datasets: [{name: sklearn_diabetes, label: Diabetes}]
+models: [{name: mlp, label: MLP, widths: [32]}]
+methods: [erm, mixup, {name: c_mixup, bandwidth: 0.5}, mixupe, gaussian]
+train: {epochs: 15, batch_size: 32, lr: 0.005}
+"""
+
 
 def run(recipe: str, data: Path, out: Path, *changes: str) -> dict[str, list[dict[str, Any]]]:
     """Run a recipe and return the results by method, each with its history."""
@@ -81,6 +93,84 @@ def test_cifar10_rows(real_cifar10: Path, tmp_path: Path) -> None:
     assert (cell["train_rows"], cell["test_rows"]) == (8068, 1017)
     assert cell["data"] == "cifar10 (partial)"
     assert "not CIFAR-10 results" in cell["said"]
+
+
+def test_the_baselines_on_cifar10_rows(real_cifar10: Path, tmp_path: Path) -> None:
+    found = run(
+        "image_cifar10_first_rows", real_cifar10, tmp_path, "train.epochs=2",
+        "models=[{name: small_cnn, width: 8}]",
+        "methods=[{name: gaussian, point: block2}, {name: cutout, size: 8},"
+        " {name: label_smoothing, inner: {name: mixup, p: 0.5}}, {name: switch, label: timm},"
+        " {name: mixup, label: balanced, partner: balanced}]",
+    )  # fmt: skip
+    learns(found, majority_error=89)
+    steps = -(-8068 // 128)
+    for record in found["timm"][0]["history"]:
+        assert 0 < record["second_taken"] < steps
+
+
+def test_augmix_on_cifar10_rows(real_cifar10: Path, tmp_path: Path) -> None:
+    settings = {"folder": "cifar10-first-rows", "partial": True}
+    source = DATASETS["cifar10"].load(real_cifar10, Trial(), **settings).train
+    if getattr(source, "bounds", None) is None:
+        pytest.skip("this version's image sets state no range of pixels")
+    found = run(
+        "image_cifar10_first_rows", real_cifar10, tmp_path, "train.epochs=2",
+        "models=[{name: small_cnn, width: 8}]", "methods=[augmix]",
+    )  # fmt: skip
+    (cell,) = found["augmix"]
+    first, last = cell["history"]
+    assert 0 <= last["jsd"] < 0.1
+    assert last["clean_loss"] < first["clean_loss"]
+    assert cell["test_error"] < 89
+
+
+def test_a_number_is_predicted(tmp_path: Path) -> None:
+    """scikit-learn's diabetes: better than the training mean, whose error is about 100 %."""
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(REGRESSION)
+    found = run(str(recipe), tmp_path, tmp_path / "out", "trials=1")
+    learns(found, majority_error=75)
+    for cells in found.values():
+        for cell in cells:
+            assert cell["class_names"] == ["target"]
+            assert cell["test_error"] == pytest.approx(200 * cell["test_loss"])  # halves of squares
+            assert "100 (1 - R^2)" in cell["said"]
+
+
+@pytest.mark.parametrize("method", ["label_smoothing", "{name: mixup, partner: other_class}"])
+def test_what_needs_classes_is_refused_before_training(tmp_path: Path, method: str) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(REGRESSION)
+    done = mixup_multi(
+        *("run", recipe, "--data", tmp_path, "--out", tmp_path / "out"),
+        *("--set", f"methods=[{method}]"),
+    )
+    assert done.code == 2
+    assert "targets that are numbers" in done.err
+    assert "Traceback" not in done.err
+    assert not list(tmp_path.glob("out/cells/*/result.json"))
+
+
+def test_noise_and_smoothing_at_a_graphs_readout(real_graphs: Path, tmp_path: Path) -> None:
+    found = run(
+        "graph_tu", real_graphs, tmp_path, "train.epochs=15", "train.steps_per_epoch=20",
+        "parts=[{folds: 2, datasets: [{name: mutag, label: MUTAG}],"
+        " models: [{name: gin, label: GIN, hidden: 16}]}]",
+        "methods=[gaussian, {name: label_smoothing, inner: mixup}, {name: mixup, partner: balanced,"
+        " p: 0.5}]",
+    )  # fmt: skip
+    learns(found, majority_error=40)
+
+
+def test_noise_and_cutout_on_speech(real_speech: Path, tmp_path: Path) -> None:
+    ten = "{name: speech_commands_v2, words: ten, label: Google Speech Commands (Warden 2018)}"
+    found = run(
+        "speech_lenet", real_speech, tmp_path, "trials=1", "train.epochs=2", "train.batch_size=50",
+        f"datasets=[{ten}]", "models=[{name: lenet, label: LeNet, width: 0.25}]",
+        "methods=[gaussian, {name: cutout, size: 30}, label_smoothing]",
+    )  # fmt: skip
+    learns(found, majority_error=90)
 
 
 def test_a_shortened_release_is_refused_unless_asked_for(

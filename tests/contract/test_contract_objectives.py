@@ -14,13 +14,16 @@ from torch import Tensor, nn
 
 from mixup_multi import door
 from mixup_multi.batch import Batch, as_targets
+from mixup_multi.bounds import Bounds
 from mixup_multi.engine.training import Training
-from mixup_multi.errors import PointError
+from mixup_multi.errors import PointError, SettingError
 from mixup_multi.latent.blend import Coded
 from mixup_multi.mix import Cut
-from mixup_multi.objectives import ERM, Draw, MixupE, Objective, Vicinal
-from mixup_multi.points import Staged
+from mixup_multi.objectives import ERM, Changed, Cutout, Draw, MixupE, Objective, Switch, Vicinal
+from mixup_multi.objectives.batchout import Batchout
+from mixup_multi.points import Staged, offered_points
 from mixup_multi.streams import stream
+from mixup_multi_adapters.images.augmix import AugMix
 
 NAMES = sorted({point.name for point in entry_points(group="mixup_multi.objectives")})
 SIZES = (1, 2, 7)
@@ -44,6 +47,9 @@ class Zero(Training):
 
     def mean(self) -> Tensor:
         return torch.zeros(())
+
+    def bounds(self) -> Bounds:
+        return Bounds(torch.ones(()), torch.tensor(-4.0), torch.tensor(4.0), 8.0)
 
 
 def every_objective_with(setting: str):
@@ -72,9 +78,32 @@ OTHERS = {
     "cached": False,
     "gamma": 0.3,
     "kernel": "imq",
+    "amount": -0.3,
+    "chances": [0.2, 0.8],
+    "amounts": {"hidden": 0.3},
+    "portion": 1.0,
+    "partners_per": "step",
+    "layers": "middle",
+    "towards": "noise",
+    "p": 0.3,
+    "bandwidth": 0.3,
     "sigma": 0.3,
+    "point": "hidden",
+    "smoothing": 0.3,
+    "size": 3,
+    "fill": 0.3,
+    "first": {"name": "erm"},
+    "second": {"name": "erm"},
+    "prob": 0.3,
+    "width": 2,
+    "depth": 2,
+    "severity": 0.3,
+    "weight": 0.3,
 }
-"""A value of each setting that is no objective's default."""
+"""A value of each setting that is no objective's default, but for those below."""
+EXCEPTIONS = {("cutout", "per"): "batch"}
+BESIDE = {"bandwidth": {"partner": "near", "bandwidth": 0.6}}
+"""What a setting only has a meaning beside, with another value of it."""
 
 
 WITHOUT_MORE = {"varmixup_readout": {"gamma": 0.0}}
@@ -86,8 +115,17 @@ def by_codec(method: Objective) -> bool:
 
 
 def needs_images(method: Objective) -> bool:
-    inner = method.inner if isinstance(method, MixupE) else method
-    return isinstance(inner, Vicinal) and isinstance(inner.blend, Cut)
+    if isinstance(method, Switch):
+        return needs_images(method.first) or needs_images(method.second)
+    if isinstance(method, Cutout | AugMix):
+        return True
+    if isinstance(method, Changed | MixupE):
+        return needs_images(method.inner)
+    return isinstance(method, Vicinal) and isinstance(method.blend, Cut)
+
+
+def needs_hidden_points(method: Objective) -> bool:
+    return isinstance(method, Batchout) and method.points == ("all_hidden",)
 
 
 def conv(outputs: int = CLASSES) -> nn.Module:
@@ -124,12 +162,15 @@ def seeded(seed: int) -> torch.Generator:
 
 
 def parts(draw: Draw) -> tuple:
-    return draw.mix.partner, draw.mix.own, torch.tensor(draw.where), draw.blend, draw.seed
+    numbers = torch.tensor(draw.where), torch.tensor(draw.seed)
+    return draw.mix.partner, draw.mix.own, *numbers, draw.blend
 
 
 def same(first: Draw, second: Draw) -> bool:
     pairs = zip(parts(first), parts(second), strict=True)
-    return all(torch.equal(a, b) if isinstance(a, Tensor) else a == b for a, b in pairs)
+    alike = all(a is b if a is None else torch.equal(a, b) for a, b in pairs)
+    within = zip(first.inner, second.inner, strict=True)
+    return alike and all(same(*pair) for pair in within)
 
 
 def gradients(total: Tensor, net: nn.Module) -> list[Tensor]:
@@ -137,9 +178,16 @@ def gradients(total: Tensor, net: nn.Module) -> list[Tensor]:
     return list(torch.autograd.grad(total, parameters, retain_graph=True, materialize_grads=True))
 
 
+def several_steps(method: Objective, net: nn.Module, data: Batch) -> None:
+    """Take steps enough for both methods of a switch to have had their turn."""
+    for seed in range(9):
+        method(net, data, stream(seed, "mix"))
+
+
 def test_the_papers_methods_are_registered():
     assert {"erm", "mixup", "manifold_mixup", "cutmix", "mixupe", "mixupe_exact"} <= set(NAMES)
     assert {"mixupe_released", "varmixup", "adv_varmixup", "mixup_r"} <= set(NAMES)
+    assert {"gaussian", "label_smoothing", "cutout", "augmix", "switch", "c_mixup"} <= set(NAMES)
 
 
 @every_objective
@@ -165,8 +213,13 @@ def test_a_step_is_finite_pure_and_replayable(name, n, model, batch):
     method, net, data = build(name), model(), batch(n)
     if needs_images(method) and data.inputs.dim() != 4:
         with pytest.raises(PointError, match="expected a tensor"):
-            method(net, data, stream(0, "mix"))
+            several_steps(method, net, data)
         return
+    if needs_hidden_points(method) and offered_points(net) == ("input",):
+        for refused in (lambda: method.check(net), lambda: method(net, data, stream(0, "mix"))):
+            with pytest.raises(PointError, match="no hidden point.*points: input"):
+                refused()
+        method = build(name, points="input")
     method.check(net)
     settings, weights = repr(method), copy.deepcopy(net.state_dict())
     inputs, labels = data.inputs.clone(), data.targets.clone()
@@ -239,9 +292,9 @@ def test_a_sigmoid_loss_trains_binary_and_multi_label_targets(name, n, labels):
     assert any(g.abs().max() > 0 for g in gradients(terms.total, net))
 
 
-@every_objective_with("per")
+@every_objective_with("partner")
 @pytest.mark.parametrize("per", ["batch", "row"])
-@pytest.mark.parametrize("partner", ["any", "other_class", "same_class"])
+@pytest.mark.parametrize("partner", ["any", "other_class", "same_class", "balanced"])
 def test_every_partner_and_both_kinds_of_share_train(name, per, partner):
     method, net = build(name, per=per, partner=partner), conv()
     for n in SIZES:
@@ -266,5 +319,31 @@ def test_a_point_that_the_model_lacks_is_refused_before_training(name):
     ],
 )
 def test_every_setting_reaches_the_method(name, setting):
-    assert build(name) == build(name)
-    assert build(name, **{setting: OTHERS[setting]}) != build(name)
+    taken = inspect.signature(door.load(door.OBJECTIVES, name)).parameters
+    beside = {key: value for key, value in BESIDE.get(setting, {}).items() if key in taken}
+    changed = {**beside, setting: EXCEPTIONS.get((name, setting), OTHERS[setting])}
+    assert build(name, **beside) == build(name, **beside)
+    assert build(name, **changed) != build(name, **beside)
+
+
+@every_objective_with("p")
+@every_size
+def test_never_mixing_is_erm_bit_for_bit(name, n):
+    method, net, data = build(name, p=0.0), conv(), images(n)
+    plain, terms = (one(net, data, stream(0, "mix")) for one in (ERM(), method))
+    assert torch.equal(terms.total, plain.total)
+
+
+@every_objective_with("loss")
+def test_numbers_are_predicted_or_refused_before_training(name):
+    """The squared loss trains; methods of classes and probabilities say that they do not."""
+    if name in {"label_smoothing", "augmix"}:
+        with pytest.raises(SettingError, match="targets that are numbers"):
+            build(name, loss="squared")
+        return
+    method, net = build(name, loss="squared"), conv(2)
+    for n in SIZES:
+        data = Batch(images(n).inputs, torch.randn(n, 2, generator=seeded(n)))
+        terms = method(net, data, stream(0, "mix"))
+        assert terms.total.isfinite()
+        assert any(g.abs().max() > 0 for g in gradients(terms.total, net))

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from scipy import special
+from sklearn.metrics import r2_score
 from torch.nn import functional
 
 from mixup_multi.errors import SettingError
 from mixup_multi.objectives import LOSSES
-from mixup_multi.objectives.losses import Sigmoid, Softmax, SoftmaxBCE, loss_named
+from mixup_multi.objectives.losses import Sigmoid, Softmax, SoftmaxBCE, Squared, loss_named
 
 GOLDEN_LOGITS = torch.tensor([[2.0, 0.0, -1.0]], dtype=torch.float64)
 MAXIMA = {2: 0.27846, 3: 0.46306, 10: 1.10100, 30: 1.78684, 100: 2.62865, 200: 3.14689}
@@ -122,10 +123,13 @@ def test_half_precision_logits_are_widened(name, dtype):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_soft_label_costs_the_weighted_sum_of_the_hard_ones(name):
+    """Of numbers it costs less, by the part of l that is not linear in y."""
     loss, f, weight = LOSSES[name], random(10, 4), 0.3
     first, second = (torch.eye(4, dtype=torch.float64)[i] for i in ([0, 1] * 5, [2, 1] * 5))
     mixed = loss.value(f, weight * first + (1 - weight) * second)
     by_hand = weight * loss.value(f, first) + (1 - weight) * loss.value(f, second)
+    if loss.target_kind == "numbers":
+        by_hand -= weight * (1 - weight) * (first - second).square().sum(1) / 2
     torch.testing.assert_close(mixed, by_hand, rtol=0, atol=1e-12)
 
 
@@ -135,16 +139,43 @@ def test_values_are_those_of_torch():
         "softmax": functional.cross_entropy(f, y, reduction="none"),
         "sigmoid": functional.binary_cross_entropy_with_logits(f, y, reduction="none").sum(1),
         "softmax_bce": functional.binary_cross_entropy(f.softmax(1), y, reduction="none").mean(1),
+        "squared": functional.mse_loss(f, y, reduction="none").sum(1) / 2,
     }.items():
         torch.testing.assert_close(LOSSES[name].value(f, y), expected, rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("name", ["softmax", "sigmoid", "squared"])
 def test_the_response_is_the_derivative_of_h(name):
     """l = h(f) - <y, f>, so its gradient is g(f) - y."""
     loss, f, y = LOSSES[name], random(6, 3).requires_grad_(), soft(6, 3)
     (gradient,) = torch.autograd.grad(loss.value(f, y).sum(), f)
     torch.testing.assert_close(gradient, loss.mean_response(f) - y, rtol=0, atol=1e-8)
+
+
+def test_squared_by_hand():
+    f, y = torch.tensor([[2.0, -1.0]]), torch.tensor([[0.5, 1.0]])
+    assert Squared().value(f, y).tolist() == [(1.5**2 + 2**2) / 2]
+    assert Squared().error(f, y).tolist() == [(1.5**2 + 2**2) / 2]
+    assert Squared().error(f[:, :1], y[:, :1]).tolist() == [1.5**2]
+    assert Squared().fast_q(f, y).tolist() == [-1.5 * 2 + 2 * -1]
+    assert Squared().predicted(f) is f
+
+
+def test_the_squared_error_of_standardised_targets_is_one_less_r2():
+    y, f = random(50, 1), random(50, 1, seed=2)
+    y = (y - y.mean()) / y.std(correction=0)
+    r2 = r2_score(y.numpy(), f.numpy())
+    assert Squared().error(f, y).mean().item() == pytest.approx(1 - r2, abs=1e-12)
+    assert Squared().error(torch.zeros_like(y), y).mean().item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("detach", [False, True])
+def test_squared_qhat_and_its_gradients(detach):
+    f, y = random(9, 3).requires_grad_(), random(9, 3, seed=2)
+    q = Squared().fast_q(f, y, detach)
+    torch.testing.assert_close(q, ((y - f) * f).sum(1), rtol=0, atol=1e-12)
+    (gradient,) = torch.autograd.grad(q.sum(), f)
+    torch.testing.assert_close(gradient, y - f if detach else y - 2 * f, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("labels", [1, 4])
@@ -184,6 +215,6 @@ def test_errors_of_hard_and_soft_targets():
 
 def test_losses_by_name():
     assert loss_named(None) is LOSSES["softmax"]
-    assert {type(loss_named(name)) for name in LOSSES} == {Softmax, Sigmoid, SoftmaxBCE}
+    assert {type(loss_named(name)) for name in LOSSES} == {*(Softmax, Sigmoid, SoftmaxBCE, Squared)}
     with pytest.raises(SettingError, match="loss is 'mse': expected one of softmax, sigmoid"):
         loss_named("mse")

@@ -50,6 +50,55 @@ def test_same_class_meets_its_own_but_not_itself_unless_it_is_alone():
     assert (share[[1, 2, 6]] - 1 / 3).abs().max() < 5 * (2 / 9 / len(partners)) ** 0.5
 
 
+def test_balanced_meets_every_class_of_the_batch_equally_often():
+    partners = many("balanced", LABELS)
+    met = as_targets(LABELS[partners].flatten(), 3).mean(0)
+    assert (met - 1 / 3).abs().max() < 5 * (2 / 9 / partners.numel()) ** 0.5
+    share = partners.flatten().bincount(minlength=7) / partners.numel()
+    expected = torch.tensor([1 / 12, 1 / 12, 1 / 12, 1 / 6, 1 / 6, 1 / 3, 1 / 12])
+    assert (share - expected).abs().max() < 5 * (0.25 / partners.numel()) ** 0.5
+
+
+def test_balanced_of_one_class_is_any_row_and_of_one_row_itself():
+    single = as_targets(torch.ones(5, dtype=torch.int64), 3)
+    partners = torch.cat([draw_partner("balanced", single, stream(s, "mix")) for s in range(200)])
+    share = partners.bincount(minlength=5) / len(partners)
+    assert (share - 0.2).abs().max() < 5 * (0.16 / len(partners)) ** 0.5
+    assert draw_partner("balanced", single[:1], stream(0, "mix")).tolist() == [0]
+
+
+@pytest.mark.parametrize("bandwidth", [0.3, 1.0, 5.0])
+def test_near_meets_rows_by_the_density_of_their_distance(bandwidth):
+    """C-Mixup: P(j | i) is proportional to exp(-(y_i - y_j)^2 / (2 h^2)), j = i included."""
+    y = torch.tensor([[-1.0], [0.0], [0.1], [2.0]], dtype=torch.float64)
+    generator = stream(0, "mix")
+    times = 4000
+    drawn = torch.stack([draw_partner("near", y, generator, bandwidth) for _ in range(times)])
+    density = (-((y - y.T) ** 2) / (2 * bandwidth**2)).exp()
+    expected = density / density.sum(1, keepdim=True)
+    for row in range(4):
+        share = drawn[:, row].bincount(minlength=4) / times
+        assert (share - expected[row]).abs().max() < 5 * (0.25 / times) ** 0.5
+
+
+def test_near_has_limits_itself_and_any():
+    y = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]])
+    assert draw_partner("near", y, stream(0, "mix"), 1e-6).tolist() == [0, 1, 2]
+    far = torch.stack([draw_partner("near", y, stream(s, "mix"), 1e6) for s in range(900)])
+    assert (far.flatten().bincount() / far.numel() - 1 / 3).abs().max() < 0.05
+    assert draw_partner("near", torch.zeros(1, 1), stream(0, "mix"), 1.0).tolist() == [0]
+    with pytest.raises(SettingError, match="near has no bandwidth"):
+        draw_partner("near", y, stream(0, "mix"))
+
+
+def test_one_column_is_a_class_or_its_absence():
+    """Its largest column is always the first: that would make all rows of one class."""
+    binary = torch.tensor([[0.0], [1.0], [1.0], [0.0]])
+    other = draw_partner("other_class", binary, stream(0, "mix"))
+    assert (binary[other] != binary).all()
+    assert draw_partner("same_class", binary, stream(0, "mix")).tolist() == [3, 2, 1, 0]
+
+
 @pytest.mark.parametrize("n", [1, 4, 5])
 def test_in_a_batch_of_one_class_rows_without_another_class_stay(n):
     single = as_targets(torch.ones(n, dtype=torch.int64), 3)
@@ -66,11 +115,11 @@ def test_the_class_of_a_soft_row_is_its_largest_target():
     assert draw_partner("same_class", soft, stream(0, "mix")).tolist() == [1, 0, 2]
 
 
-@pytest.mark.parametrize("kind", ["any", "other_class", "same_class"])
+@pytest.mark.parametrize("kind", ["any", "other_class", "same_class", "balanced", "near"])
 def test_equal_generators_give_equal_partners_and_targets_stay(kind):
     targets = as_targets(LABELS, 3)
     before = targets.clone()
-    first, second = (draw_partner(kind, targets, stream(9, "mix")) for _ in range(2))
+    first, second = (draw_partner(kind, targets, stream(9, "mix"), 0.7) for _ in range(2))
     assert torch.equal(first, second)
     assert torch.equal(targets, before)
 

@@ -9,7 +9,7 @@ from torch import nn
 from mixup_multi.batch import Batch
 from mixup_multi.errors import PointError
 from mixup_multi.objectives.presets.mixing import manifold_mixup
-from mixup_multi.points import HasPoints, Staged, offered_points, run_edited, staged
+from mixup_multi.points import Edited, HasPoints, Staged, offered_points, run_edited, staged
 from mixup_multi.streams import stream
 
 
@@ -164,3 +164,16 @@ def test_a_torchvision_network_is_edited_between_its_layers():
     assert torch.equal(pointed(x, edits={"fc": double}), expected)
     assert not torch.equal(pointed(x, edits={"layer4.1.conv2": double}), net(x))
     assert hooks(pointed) == 0
+
+
+def test_an_edited_model_makes_its_own_edit_before_those_that_are_asked_for(close):
+    net, x = chain().double(), torch.randn(2, 3, dtype=torch.float64)
+    always = Edited(net, "hidden", double)
+    assert offered_points(always) == offered_points(net)
+    close(always(x), net(x, edits={"hidden": double}))
+    close(run_edited(always, x, {"head": torch.sin}), net(x, {"hidden": double, "head": torch.sin}))
+    both = run_edited(always, x, {"hidden": torch.sin})
+    close(both, net(x, edits={"hidden": lambda flow: torch.sin(2 * flow)}))
+    close(Edited(nn.Tanh(), "input", double)(x), torch.tanh(2 * x))
+    with pytest.raises(PointError, match="'hiden'"):
+        Edited(net, "hiden", double)(x)

@@ -9,7 +9,7 @@ import torch
 from scipy import integrate, stats
 
 from mixup_multi.errors import SettingError
-from mixup_multi.mix import BetaShare, FixedShare
+from mixup_multi.mix import BetaShare, FixedShare, Sometimes
 from mixup_multi.streams import stream
 
 MODIFIED_MEANS = {
@@ -130,3 +130,28 @@ def test_an_unknown_per_is_refused():
 def test_an_impossible_share_is_refused(own):
     with pytest.raises(SettingError, match="own share is"):
         FixedShare(own)
+
+
+@pytest.mark.parametrize("per", ["batch", "row"])
+def test_sometimes_mixes_with_its_probability_by_the_law_within(per):
+    share, generator = Sometimes(BetaShare(2.0, per), 0.3), stream(0, "mix")
+    own = torch.cat([share.draw(1 if per == "batch" else 4, generator) for _ in range(3000)])
+    mixed = own[own < 1]
+    assert own.dtype == torch.float64
+    assert abs(len(mixed) / len(own) - 0.3) < 5 * (0.21 / len(own)) ** 0.5
+    assert abs(mixed.mean() - 0.5) < 5 * (0.05 / len(mixed)) ** 0.5  # of Beta(2, 2)
+    twice = 2 * own * (1 - own)
+    assert share.mean_rest == pytest.approx(0.3 * 0.4)
+    assert abs(twice.mean() - share.mean_rest) < 5 * twice.std() / len(own) ** 0.5
+    assert len(share.draw(4, generator)) == (1 if per == "batch" else 4)
+
+
+def test_sometimes_draws_its_share_first_and_has_ends():
+    inner = BetaShare(1.0, "row")
+    assert torch.equal(
+        Sometimes(inner, 1.0).draw(9, stream(0, "mix")), inner.draw(9, stream(0, "mix"))
+    )
+    assert Sometimes(inner, 0.0).draw(3, stream(0, "mix")).tolist() == [1, 1, 1]
+    for p in (-0.1, 1.1, float("nan")):
+        with pytest.raises(SettingError, match="p is .*expected a probability"):
+            Sometimes(inner, p)

@@ -8,8 +8,9 @@ from torch import nn
 
 from mixup_multi.batch import Batch, as_targets
 from mixup_multi.errors import PointError, SettingError
-from mixup_multi.mix import BetaShare, Cut, Mix
+from mixup_multi.mix import BetaShare, Cut, Mix, Sometimes
 from mixup_multi.objectives import Draw
+from mixup_multi.objectives.presets.baselines import c_mixup
 from mixup_multi.objectives.presets.mixing import cutmix, manifold_mixup, mixup
 from mixup_multi.points import Staged
 from mixup_multi.streams import stream
@@ -187,3 +188,31 @@ def test_gradient_reaches_the_row_and_its_partner():
 def test_cut_is_a_field_like_any_other():
     assert isinstance(cutmix().blend, Cut)
     assert cutmix(alpha=0.3, per="row").share == BetaShare(0.3, "row")
+
+
+def test_the_probability_of_mixing_follows_the_share():
+    assert mixup(p=0.4).share == Sometimes(BetaShare(1.0), 0.4)
+    assert cutmix(p=0.4, per="row").share == Sometimes(BetaShare(1.0, "row"), 0.4)
+    assert manifold_mixup(p=0.4).share == Sometimes(BetaShare(2.0), 0.4)
+    assert mixup(p=1.0) == mixup()  # which draws the very numbers that it always did
+
+
+def test_a_bandwidth_belongs_to_near_partners_and_classes_to_no_numbers():
+    near = mixup(partner="near", bandwidth=0.5, loss="squared")
+    assert c_mixup(bandwidth=0.5, alpha=1.0, loss="squared") == near
+    for bandwidth in (None, 0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(SettingError, match="for partner near: expected a number > 0"):
+            mixup(partner="near", bandwidth=bandwidth)
+    with pytest.raises(SettingError, match="no effect beside partner any"):
+        mixup(bandwidth=0.5)
+    for partner in ("other_class", "same_class", "balanced"):
+        with pytest.raises(SettingError, match=f"partner is {partner} for targets that are num"):
+            mixup(partner=partner, loss="squared")
+
+
+def test_near_partners_reach_the_draw():
+    targets = torch.tensor([[0.0], [0.0], [9.0], [9.0]])
+    method = c_mixup(bandwidth=0.1, loss="squared")
+    for seed in range(20):
+        partner = method.draw(targets, stream(seed, "mix")).mix.partner
+        assert torch.equal(targets[partner], targets)

@@ -16,8 +16,8 @@ from torch import nn
 from mixup_multi.engine import loop
 from mixup_multi.engine.cohort import start_cohort
 from mixup_multi.errors import DivergedError, PointError
-from mixup_multi.mix import BetaShare
-from mixup_multi.objectives import ERM, MixupE, Vicinal
+from mixup_multi.mix import BetaShare, Sometimes
+from mixup_multi.objectives import ERM, LOSSES, MixupE, Vicinal
 
 
 def _check(jobs: list[loop.Job], tolerance: float = 1e-9) -> None:
@@ -71,6 +71,21 @@ def test_numbers_may_differ_within_a_cohort() -> None:
             job(ERM(), 1, lr=0.01, weight_decay=0.1),
         ]
     )
+
+
+def test_partners_and_the_probability_of_mixing_may_differ_within_a_cohort() -> None:
+    sometimes = Vicinal(Sometimes(BetaShare(1.0, "row"), 0.4))
+    near = Vicinal(BetaShare(1.0), "near", bandwidth=0.7)
+    balanced = Vicinal(BetaShare(1.0), "balanced")
+    inners = (sometimes, near, balanced)
+    _check([job(method, 1) for inner in inners for method in (inner, MixupE(inner, 0.7))])
+
+
+def test_members_may_predict_numbers() -> None:
+    squared = LOSSES["squared"]
+    near = Vicinal(BetaShare(1.0), "near", loss_fn=squared, bandwidth=0.7)
+    objectives = [ERM(squared), near, MixupE(near, 0.7)]
+    _check([replace(job(method, 1), loss_fn=squared) for method in objectives])
 
 
 @pytest.mark.parametrize("form", ["released_v3", "released_v4"])

@@ -11,10 +11,13 @@ import torch
 
 from mixup_multi import door
 from mixup_multi.attacks import Attack
+from mixup_multi.bounds import Bounds
 from mixup_multi.engine.source import Data, Trial
 from mixup_multi.errors import PointError, SettingError
 from mixup_multi.evaluations import Error, Subject
 from mixup_multi.objectives.losses import Softmax
+from mixup_multi.predict import Plain
+from mixup_multi.predict.presets import mi_ol
 
 ADAPTER = door.load_adapter("tabular")
 
@@ -108,3 +111,29 @@ def test_what_cannot_be_asked_is_refused(subject: Subject) -> None:
         Error(rows=0)
     with pytest.raises(SettingError, match="expected both an attack and a predictor"):
         Error(adaptive=True)
+
+
+def test_a_predictor_of_one_plain_pass_is_the_model(subject: Subject) -> None:
+    attack = Attack(0.5, 0.1, 5)
+    bounded = with_bounds(subject)
+    plain = Error(attack=attack).measure(bounded)
+    assert Error(attack=attack, predictor=Plain()).measure(bounded) == plain
+    assert Error(attack=attack, predictor=Plain(), adaptive=True).measure(bounded) == plain
+
+
+def test_an_adaptive_attack_is_no_weaker_than_one_that_knows_nothing(subject: Subject) -> None:
+    bounded, attack = with_bounds(subject), Attack(0.6, 0.1, 20)
+    predictor = mi_ol(pool=60, samples=10)
+    clean = Error(predictor=predictor).measure(bounded).values["error"]
+    blind = Error(predictor=predictor, attack=attack).measure(bounded).values["error"]
+    knowing = Error(predictor=predictor, attack=attack, adaptive=True).measure(bounded)
+    assert knowing.values["error"] >= blind >= clean
+    with pytest.raises(SettingError, match="expected the model's first point, 'input'"):
+        Error(predictor=predictor, attack=Attack(0.1, 0.1, point="hidden1")).check(bounded)
+    with pytest.raises(SettingError, match="pool is 10000, but the training part has 90 rows"):
+        Error(predictor=mi_ol()).check(bounded)
+
+
+def with_bounds(subject: Subject) -> Subject:
+    source = replace(subject.data.train, bounds=Bounds(torch.ones(4)))  # type: ignore[type-var]
+    return replace(subject, data=replace(subject.data, train=source))

@@ -13,6 +13,7 @@ from mixup_multi import door
 from mixup_multi.cli.plan import plan
 from mixup_multi.errors import MixupMultiError, SettingError
 from mixup_multi.objectives import Objective, Terms
+from mixup_multi.recipe.cell import Cell
 from mixup_multi.recipe.load import Document, find_recipe
 
 GOOD = """\
@@ -30,6 +31,10 @@ trials: 2
 train:
   epochs: 3
 """
+
+
+QUICKSTART_KEYS = ["532da22e146d", "4a68c9a8a29a", "6f91159c3a20", "4e4ed154846c"]
+"""Of the first cells, as they were when only mixup, Manifold Mixup, CutMix and MixupE were here."""
 
 
 @pytest.fixture
@@ -191,6 +196,33 @@ def test_renaming_changes_no_key_and_alpha_does(recipe: Path, tmp_path: Path) ->
     other = keys(GOOD.replace("0.4", "0.5"), "d.yaml")
     assert len(other & first) == 4  # the ERM cells stay
     assert keys(GOOD.replace("alpha: 0.4", "alpha: 0.4\n    per: batch"), "e.yaml") == first
+
+
+def test_settings_that_came_later_change_no_key_of_what_was_trained_before(
+    recipe: Path, tmp_path: Path
+) -> None:
+    def cells(text: str) -> list[Cell]:
+        path = tmp_path / "a.yaml"
+        path.write_text(text)
+        return plan([str(path)], [])[0].cells
+
+    keys = [cell.key for cell in plan(["quickstart"], [])[0].cells[:4]]
+    assert keys == QUICKSTART_KEYS
+    first, spelt = (cells(text) for text in (GOOD, GOOD.replace("0.4", "0.4\n    p: 1.0")))
+    assert [cell.key for cell in spelt] == [cell.key for cell in first]
+    assert [cell.record() for cell in spelt] == [cell.record() for cell in first]
+    sometimes = cells(GOOD.replace("0.4", "0.4\n    p: 0.5"))
+    assert len({cell.key for cell in sometimes} & {cell.key for cell in first}) == 4  # ERM's
+    assert sometimes[-1].method.settings["p"] == 0.5
+    nested = "{name: mixupe, inner: {name: mixup, p: %s}}"
+    one, half = (cells(GOOD.replace("- erm", f"- {nested % p}"))[0] for p in (1.0, 0.5))
+    assert one.key != half.key
+    assert "p" not in one.method.settings["inner"]
+    file = "{name: file, path: a.csv%s}"
+    tasks = ("", ", task: classification", ", task: regression")
+    plain, named, other = (cells(GOOD.replace("- sklearn_iris", f"- {file % t}"))[0] for t in tasks)
+    assert "task" not in plain.dataset.settings
+    assert plain.key == named.key != other.key
 
 
 MUTATIONS = st.sampled_from(

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from torch import nn
 
 from mixup_multi.engine.source import Dataset
+from mixup_multi_adapters.images.batchout_cnn import batchout_cnn
 from mixup_multi_adapters.images.preact_resnet import BLOCKS, preact_resnet
 from mixup_multi_adapters.images.sets import DATASETS
 from mixup_multi_adapters.images.small_cnn import small_cnn
@@ -19,6 +20,7 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
         "wide_resnet": wide_resnet,
         "wrn_28_10": wrn_28_10,
         "small_cnn": small_cnn,
+        "batchout_cnn": batchout_cnn,
     }
 )
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from mixup_multi.engine.source import Data, TensorSource, Trial, check_finite
-from mixup_multi.engine.splits import Rows, check_all_classes
+from mixup_multi.engine.splits import Rows
 
 from .encode import Encoder, fit_encoder
 from .fit import EncodeSettings
 from .split import SplitSettings, divide
 from .table import Table
+from .targets import REGRESSION_NOTE, Targets, fit_targets, groups_of
 
 
 @dataclass(frozen=True)
@@ -34,18 +33,19 @@ def split_and_encode(
     """Divide a table's rows, fit the encoding on the training rows and encode every part.
 
     The data's facts are `rows`, `features` (columns beside the target), `width` (floating-point
-    columns of an encoded row) and `cardinalities` (codes of each column to embed).
+    columns of an encoded row) and `cardinalities` (codes of each column to embed); of a regression
+    also `target_mean` and `target_std`, by which predictions become what they were.
 
     Raises:
         SettingError: a share is out of range, or a split is asked for that does not exist.
         DataError: a class or a part is left without rows, or features cannot be encoded.
     """
-    parts = divide(name, table.labels, trial, split, published)
-    check_all_classes(name, table.labels[parts.train], table.classes)
+    parts = divide(name, groups_of(table), trial, split, published)
+    targets = fit_targets(name, table, parts.train)
     encoder = fit_encoder(name, table, parts.train, encode)
 
     def source(part: str, rows: Rows) -> TensorSource:
-        return _source(name, part, table, rows, encoder)
+        return _source(name, part, table, rows, encoder, targets)
 
     return Data(
         name=name,
@@ -54,30 +54,40 @@ def split_and_encode(
         validation=None if parts.validation is None else source("validation", parts.validation),
         classes=table.classes,
         key=table.key,
+        loss=targets.loss,
         notes=_notes(table, encoder),
         facts={
             "rows": len(table.labels),
             "features": table.features,
             "width": encoder.width,
             "cardinalities": encoder.cardinalities,
+            **_scale(table, targets),
         },
     )
 
 
-def _source(name: str, part: str, table: Table, rows: Rows, encoder: Encoder) -> TensorSource:
+def _scale(table: Table, targets: Targets) -> dict[str, float]:
+    if table.task == "classification":
+        return {}
+    return {"target_mean": targets.centre, "target_std": targets.spread}
+
+
+def _source(
+    name: str, part: str, table: Table, rows: Rows, encoder: Encoder, targets: Targets
+) -> TensorSource:
     inputs = encoder.apply(table, rows)
     check_finite(name, part, inputs)
     kind = CodedSource if encoder.cardinalities else TensorSource
     return kind(
         inputs=inputs,
-        labels=torch.from_numpy(table.labels[rows]),
+        labels=targets.apply(table, rows),
         classes=len(table.classes),
         ids=[str(row) for row in rows],
     )
 
 
 def _notes(table: Table, encoder: Encoder) -> tuple[str, ...]:
-    notes = []
+    notes = [REGRESSION_NOTE] if table.task == "regression" else []
     if table.dropped:
         notes.append(f"declared classes without rows left out: {', '.join(table.dropped)}")
     unused = table.features - len(encoder.numbers) - len(encoder.codes)

@@ -22,7 +22,7 @@ from .openml_local import (
 )
 from .split import SplitKind, SplitSettings
 from .stored import read_table
-from .table import Table
+from .table import Table, Task
 
 
 def table_loader(
@@ -48,8 +48,8 @@ def table_loader(
             trial: its seed shuffles the rows within each class; with folds, one is the test part.
             test: the test part's share of all rows; not used with folds or a published split.
             validation: the validation part's share of all rows; 0 for none.
-            split: `random`, stratified by class; or `published` where there is one (mnist_784:
-                the first 60,000 rows train).
+            split: `random`, stratified by class where there are classes; or `published` where
+                there is one (mnist_784: the first 60,000 rows train).
             indicator: whether a numeric column with missing training values gets a column beside
                 it that is 1 where it is missing; its training median is filled in.
             scale: `standard` gives numeric columns mean 0 and standard deviation 1 in training;
@@ -77,6 +77,7 @@ def load_openml(
     table: str | None = None,
     target: str | None = None,
     ignore: tuple[str, ...] = (),
+    task: Task = "classification",
     test: float = 0.2,
     validation: float = 0.0,
     split: SplitKind = "random",
@@ -91,8 +92,9 @@ def load_openml(
         trial: as for every table.
         id: OpenML's number of the table.
         table: its name, in place of `id`.
-        target: the column that names the class; OpenML's default target by default.
+        target: the column to predict; OpenML's default target by default.
         ignore: columns to leave out.
+        task: whether the target's classes or its numbers are to be predicted.
         test: the test part's share.
         validation: the validation part's share.
         split: `random`; an arbitrary table has no published split.
@@ -102,11 +104,11 @@ def load_openml(
 
     Raises:
         SettingError: not exactly one of `id` and `table` is given, or a setting is out of range.
-        DataError: the data is missing, damaged, or no classification task.
+        DataError: the data is missing, damaged, or does not hold the task.
     """
     check_one(id, table)
     folder = _find(root, id, table)
-    content = read_openml("openml", folder, target, ignore)
+    content = read_openml("openml", folder, target, ignore, task)
     found = describe(folder)
     shares = SplitSettings(test, validation, split)
     encode = EncodeSettings(indicator, scale, categorical)
@@ -135,6 +137,7 @@ def load_file(
     path: str,
     target: str | None = None,
     ignore: tuple[str, ...] = (),
+    task: Task = "classification",
     test: float = 0.2,
     validation: float = 0.0,
     split: SplitKind = "random",
@@ -148,8 +151,9 @@ def load_file(
         root: the data root.
         trial: as for every table.
         path: a CSV with a header line, an ARFF or a parquet; absolute, or below the data root.
-        target: the column that names the class; the last one by default.
+        target: the column to predict; the last one by default.
         ignore: columns to leave out.
+        task: whether the target's classes or its numbers are to be predicted.
         test: the test part's share.
         validation: the validation part's share.
         split: `random`; a file has no published split.
@@ -159,10 +163,10 @@ def load_file(
 
     Raises:
         SettingError: a column that is named does not exist, or a setting is out of range.
-        DataError: the file is missing, damaged, or no classification task.
+        DataError: the file is missing, damaged, or does not hold the task.
     """
     file = root / Path(path).expanduser()
-    content = read_table(file.name, file, target, ignore)
+    content = read_table(file.name, file, target, ignore, task=task)
     shares = SplitSettings(test, validation, split)
     encode = EncodeSettings(indicator, scale, categorical)
     return split_and_encode(file.stem, content, trial, shares, encode)

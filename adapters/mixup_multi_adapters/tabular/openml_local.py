@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 from mixup_multi.errors import DataError, SettingError
 
 from .stored import read_table
-from .table import Table
+from .table import Table, Task
 
 FOLDER = "openml"
 """The openml cache below the data root."""
@@ -111,13 +111,17 @@ def _local(root: Path) -> list[Description]:
 
 
 def read_openml(
-    name: str, folder: Path, target: str | None = None, ignore: tuple[str, ...] = ()
+    name: str,
+    folder: Path,
+    target: str | None = None,
+    ignore: tuple[str, ...] = (),
+    task: Task = "classification",
 ) -> Table:
     """Read a complete table folder (see `is_complete`).
 
     Raises:
         SettingError: there is no default target, or a column that is named does not exist.
-        DataError: the file is damaged or holds no classification task.
+        DataError: the file is damaged or does not hold the task.
     """
     description = describe(folder)
     target = target or description.target
@@ -129,7 +133,7 @@ def read_openml(
     if path.suffix == ".arff":
         _check_md5(name, path, description.md5)
     left_out = (c for c in _columns_marked(description) if c != target)
-    return read_table(name, path, target, ignore, left_out=tuple(left_out))
+    return read_table(name, path, target, ignore, tuple(left_out), task)
 
 
 def _columns_marked(description: Description) -> list[str]:

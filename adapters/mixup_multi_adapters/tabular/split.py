@@ -37,6 +37,8 @@ def divide(
 ) -> Parts:
     """Divide rows, each class by its share; the trial's seed shuffles within each class.
 
+    Rows of one class, such as those of a regression, are divided at random.
+
     Args:
         name: the data set's name, for messages.
         labels: `(N,)` class indices.

@@ -15,14 +15,14 @@ from mixup_multi.engine.cache import cache_folder, content_key, write_atomically
 from mixup_multi.errors import OutputError
 
 from .files import check_file, read_frame
-from .table import Table, table_of
+from .table import Table, Task, table_of
 
 SLOW = 1.0
 """Seconds of parsing from which a parsed copy is kept."""
 FORMAT = "1"
 """To be raised when parsing changes, so that older copies are no longer found."""
 ARRAYS = ("numbers", "codes", "labels")
-NAMES = ("number_names", "code_names", "levels", "classes", "dropped")
+NAMES = ("number_names", "code_names", "levels", "classes", "dropped", "task")
 
 
 def read_table(
@@ -31,22 +31,24 @@ def read_table(
     target: str | None,
     ignore: Sequence[str] = (),
     left_out: Sequence[str] = (),
+    task: Task = "classification",
 ) -> Table:
     """Read a file's table, keeping a copy in the cache where it took long to parse.
 
     Args:
         name: the data set's name, for messages.
         path: a file that `read_frame` reads.
-        target: the column that names the class; the last one where it is None.
+        target: the column to predict; the last one where it is None.
         ignore: columns to leave out; each has to exist.
         left_out: columns to leave out where they exist.
+        task: whether the target's classes or its numbers are to be predicted.
 
     Raises:
         SettingError: `target` or a name in `ignore` is no column.
-        DataError: the file is missing, cannot be read, or holds no classification task.
+        DataError: the file is missing, cannot be read, or does not hold the task.
     """
     check_file(name, path)
-    asked = json.dumps([FORMAT, path.suffix, target, list(ignore), list(left_out)])
+    asked = json.dumps([FORMAT, path.suffix, target, list(ignore), list(left_out), task])
     copy = Path("tabular", f"{content_key(path, asked)}.npz")
     known = _read_copy(copy)
     if known is not None:
@@ -54,7 +56,7 @@ def read_table(
     start = time.perf_counter()
     frame = read_frame(name, path)
     target = str(frame.columns[-1]) if target is None else target
-    table = table_of(name, frame, target, [*ignore, *(c for c in left_out if c in frame)])
+    table = table_of(name, frame, target, [*ignore, *(c for c in left_out if c in frame)], task)
     if time.perf_counter() - start > SLOW:
         _keep_copy(copy, table)
     return table
@@ -87,5 +89,6 @@ def _read_copy(copy: Path) -> Table | None:
                 levels=tuple(tuple(column) for column in names["levels"]),
                 classes=tuple(names["classes"]),
                 dropped=tuple(names["dropped"]),
+                task=names["task"],
             )
     return None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from mixup_multi.errors import SettingError
 from mixup_multi.mix.cut import Cut
-from mixup_multi.mix.draw import BetaShare, Partner, Per
+from mixup_multi.mix.draw import Partner, Per
 from mixup_multi.objectives.erm import ERM
 from mixup_multi.objectives.losses import loss_named
 from mixup_multi.objectives.mixupe import FormName, MixupE
-from mixup_multi.objectives.presets.settings import LossName, Points, names_of
+from mixup_multi.objectives.presets.settings import LossName, Points, names_of, share_of
 from mixup_multi.objectives.vicinal import Vicinal
 
 
@@ -23,10 +23,18 @@ def mixup(
     points: Points = "first",
     partner: Partner = "any",
     per: Per = "batch",
+    p: float = 1.0,
+    bandwidth: float | None = None,
     loss: LossName | None = None,
 ) -> Vicinal:
-    """mixup (Zhang et al. 2018): alpha = 1 as for CIFAR; graph mixup with `points: readout`."""
-    return Vicinal(BetaShare(alpha, per), partner, names_of(points), loss_fn=loss_named(loss))
+    """mixup (Zhang et al. 2018): alpha = 1 as for CIFAR; graph mixup with `points: readout`.
+
+    `p` is the probability that a batch (a row, with `per: row`) is mixed at all; `bandwidth` that
+    of the partner `near`.
+    """
+    share = share_of(alpha, per, p)
+    loss_fn = loss_named(loss)
+    return Vicinal(share, partner, names_of(points), loss_fn=loss_fn, bandwidth=bandwidth)
 
 
 def manifold_mixup(
@@ -35,6 +43,8 @@ def manifold_mixup(
     points: Points = "all",
     partner: Partner = "any",
     per: Per = "batch",
+    p: float = 1.0,
+    bandwidth: float | None = None,
     loss: LossName | None = None,
 ) -> Vicinal:
     """Manifold Mixup (Verma et al. 2019): alpha = 2, a point drawn for each batch.
@@ -42,7 +52,15 @@ def manifold_mixup(
     The paper's residual networks mix at the input and after the first two groups of blocks;
     name those points in the recipe.
     """
-    return mixup(alpha=alpha, points=points, partner=partner, per=per, loss=loss)
+    return mixup(
+        alpha=alpha,
+        points=points,
+        partner=partner,
+        per=per,
+        p=p,
+        bandwidth=bandwidth,
+        loss=loss,
+    )
 
 
 def cutmix(
@@ -51,10 +69,13 @@ def cutmix(
     points: Points = "first",
     partner: Partner = "any",
     per: Per = "batch",
+    p: float = 1.0,
+    bandwidth: float | None = None,
     loss: LossName | None = None,
 ) -> Vicinal:
-    """CutMix (Yun et al. 2019): alpha = 1, applied to every batch (the CIFAR code: to half)."""
-    return Vicinal(BetaShare(alpha, per), partner, names_of(points), Cut(), loss_named(loss))
+    """CutMix (Yun et al. 2019): alpha = 1, applied to every batch (the CIFAR code: p = 0.5)."""
+    share = share_of(alpha, per, p)
+    return Vicinal(share, partner, names_of(points), Cut(), loss_named(loss), bandwidth)
 
 
 def mixupe(
@@ -74,7 +95,8 @@ def mixupe(
 
     The paper states neither alpha nor eta; these defaults are ours (eta = 1 is also the released
     program's default). `inner` takes the place of the mixup that alpha, points, partner and per
-    describe, e.g. `inner: {name: cutmix, alpha: 1.0}`; they are then set there.
+    describe, e.g. `inner: {name: cutmix, alpha: 1.0}`; they are then set there, as are the settings
+    that only those methods have (p, and the partner `near`).
 
     Raises:
         SettingError: one of them is set beside `inner`, where it would have no effect.

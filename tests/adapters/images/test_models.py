@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,11 +15,12 @@ from mixup_multi_adapters.images.preact_resnet import BLOCKS, basic_block, bottl
 from mixup_multi_adapters.images.wide_resnet import WideBlock
 
 MODELS = ImageAdapter.models
-SMALL: dict[str, dict[str, float]] = {
+SMALL: dict[str, dict[str, float | tuple[int, ...]]] = {
     "preact_resnet18": {"width": 2},
     "preact_resnet50": {"width": 2},
     "wide_resnet": {"depth": 10, "widen": 1, "dropout": 0.3},
     "small_cnn": {"width": 4},
+    "batchout_cnn": {"convs": (4, 6, 6), "pooled": (1, 3), "units": (16, 12), "dropout": 0.3},
 }
 GROUPS = ("input", "layer1", "layer2", "layer3", "layer4", "head")
 
@@ -145,6 +148,40 @@ def test_a_wide_resnet_halves_before_its_second_and_third_group() -> None:
     assert shapes == [(16, 32, 32), (32, 32, 32), (64, 16, 16), (128, 8, 8)]
 
 
+def test_the_batchout_network_offers_each_layers_features_before_their_relu() -> None:
+    model = _build("batchout_cnn", 3, 32, 32).eval()
+    names = ("input", "conv1", "conv2", "conv3", "conv4", "conv5", "fc1", "fc2")
+    assert model.points == names
+    seen: dict[str, Tensor] = {}
+    model(torch.randn(2, 3, 32, 32), {p: partial(seen.setdefault, p) for p in names})
+    assert [tuple(seen[name].shape[1:]) for name in names] == [
+        *((3, 32, 32), (32, 32, 32), (64, 32, 32)),  # pooled after the second
+        *((64, 16, 16), (64, 16, 16), (64, 16, 16)),  # and after the fifth
+        *((512,), (512,)),
+    ]
+    assert all(bool((flow < 0).any()) for flow in seen.values())
+    parts = [[type(part) for part in stage] for stage in model.stages.values()]
+    relu, pool, drop = nn.ReLU, nn.MaxPool2d, nn.Dropout
+    assert parts == [
+        [nn.Conv2d],
+        [relu, nn.Conv2d],
+        [relu, pool, nn.Conv2d],
+        [relu, nn.Conv2d],
+        [relu, nn.Conv2d],
+        [relu, pool, nn.Flatten, nn.Linear],
+        [relu, drop, nn.Linear],
+        [relu, drop, nn.Linear],
+    ]
+    convs = 3 * 32 * 9 + 32 * 64 * 9 + 3 * 64 * 64 * 9 + 32 + 4 * 64
+    assert _count(model) == convs + 64 * 8 * 8 * 512 + 512 * 512 + 2 * 512 + 512 * 10 + 10
+
+
+def test_the_batchout_network_for_mnist_is_a_choice_of_its_settings() -> None:
+    model = _build("batchout_cnn", 1, 28, 28, convs=(32, 64), pooled=(1, 2), units=(256,))
+    assert model.points == ("input", "conv1", "conv2", "fc1")
+    assert _count(model) == 320 + 18_496 + 64 * 7 * 7 * 256 + 256 + 2_570
+
+
 def _norms(module: nn.Module) -> list[nn.BatchNorm2d]:
     return [each for each in module.modules() if isinstance(each, nn.BatchNorm2d)]
 
@@ -225,6 +262,11 @@ def test_gradients_of_gradients_reach_every_parameter() -> None:
         ("wide_resnet", {"depth": 4}, "depth: 4"),
         ("wide_resnet", {"dropout": 1.0}, "dropout: 1.0"),
         ("small_cnn", {"width": -1}, "width: -1"),
+        ("batchout_cnn", {"convs": ()}, r"convs: \[\]"),
+        ("batchout_cnn", {"units": (4, 0)}, r"units: \[4, 0\]"),
+        ("batchout_cnn", {"pooled": (6,)}, r"pooled: \[6\].*1 to 5"),
+        ("batchout_cnn", {"pooled": (1, 1)}, r"pooled: \[1, 1\]"),
+        ("batchout_cnn", {"dropout": 1.0}, "dropout: 1.0"),
     ],
 )
 def test_settings_out_of_range_are_refused(

@@ -85,7 +85,8 @@ def test_bundled_classes_are_named(tmp_path: Path) -> None:
 
 
 def test_every_grid_name_is_offered_and_sized() -> None:
-    assert set(SIZES) | set(BUNDLED) | {"volkert", "openml", "file"} == set(DATASETS)
+    others = {"volkert", "openml", "file", "sklearn_diabetes"}
+    assert set(SIZES) | set(BUNDLED) | others == set(DATASETS)
     assert "3 classes" in DATASETS["abalone"].summary
     assert "183" in DATASETS["abalone"].summary
     assert DATASETS["volkert"].folder.endswith("datasets/41166")
