@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mixup_multi.batch import Batch
     from mixup_multi.errors import MixupMultiError
+    from mixup_multi.latent import MMDVAE, Latent
     from mixup_multi.mix import BetaShare, Cut, FixedShare, Linear, Mix
     from mixup_multi.objectives import ERM, Draw, MixupE, Objective, Terms, Vicinal
     from mixup_multi.points import Staged, staged
@@ -25,7 +26,9 @@ _HOMES = {
     "Draw": "mixup_multi.objectives",
     "ERM": "mixup_multi.objectives",
     "FixedShare": "mixup_multi.mix",
+    "Latent": "mixup_multi.latent",
     "Linear": "mixup_multi.mix",
+    "MMDVAE": "mixup_multi.latent",
     "Mix": "mixup_multi.mix",
     "MixupE": "mixup_multi.objectives",
     "MixupMultiError": "mixup_multi.errors",
@@ -38,11 +41,13 @@ _HOMES = {
 
 __all__ = [
     "ERM",
+    "MMDVAE",
     "Batch",
     "BetaShare",
     "Cut",
     "Draw",
     "FixedShare",
+    "Latent",
     "Linear",
     "Mix",
     "MixupE",

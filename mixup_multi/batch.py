@@ -34,7 +34,7 @@ class Batch:
         targets: `(n, c)` floating point: rows of a distribution, or of labels in [0, 1]
             for the sigmoid loss.
         rows: `(n,)` the examples' places in the source that gathered them, on the CPU; None where
-            there is none.
+            there is none, or the inputs are no longer the source's (attacked, noisy, cut).
     """
 
     inputs: Tree

@@ -24,10 +24,11 @@ from mixup_multi.errors import SettingError, did_you_mean
 ADAPTERS = "mixup_multi.adapters"
 OBJECTIVES = "mixup_multi.objectives"
 EVALUATIONS = "mixup_multi.evaluations"
+CODECS = "mixup_multi.codecs"
 MADE = {
     OBJECTIVES: ("draw", "loss"),
     "mixup_multi.attacks": ("perturb",),
-    "mixup_multi.codecs": (),
+    CODECS: (),
     "mixup_multi.predictors": ("probabilities",),
     EVALUATIONS: ("measure",),
 }
@@ -110,6 +111,12 @@ def kind_of(group: str) -> str:
     return group.rpartition(".")[2].removesuffix("s")
 
 
+def _one_of(group: str) -> str:
+    """Return `an objective`, `a codec`."""
+    kind = kind_of(group)
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
 def pick(kind: str, table: Mapping[str, Any], name: str) -> Any:
     """Return `table[name]`.
 
@@ -177,7 +184,7 @@ def _check_nested(key: str, given: Any, group: str, *, required: bool) -> dict[s
     if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
         some = next(iter(names(group)), "module:Class")
         raise SettingError(
-            f"setting {key!r} is {given!r}: expected an {kind_of(group)}, e.g. {{name: {some}}}",
+            f"setting {key!r} is {given!r}: expected {_one_of(group)}, e.g. {{name: {some}}}",
             path=(key,),
         )
     settings = {name: value for name, value in given.items() if name != "name"}
@@ -200,7 +207,8 @@ def build(factory: Callable[..., Any], *args: Any, settings: Mapping[str, Any]) 
             value = make(expected.entry_points, value)  # type: ignore[attr-defined]
             if not isinstance(value, expected):
                 raise SettingError(
-                    f"setting {key!r} is a {type(value).__name__}: expected {expected.__name__}",
+                    f"setting {key!r} is a {type(value).__name__}: expected a {expected.__name__}"
+                    f" (see {expected.__module__})",
                     path=(key,),
                 )
         arguments[key] = tuple(value) if isinstance(value, list) else value
@@ -218,7 +226,7 @@ def make(group: str, entry: Mapping[str, Any]) -> Any:
     lacking = [method for method in MADE[group] if not hasattr(made, method)]
     if lacking:
         raise SettingError(
-            f"{entry['name']!r} made a {type(made).__name__}: expected an {kind_of(group)}, with"
+            f"{entry['name']!r} made a {type(made).__name__}: expected {_one_of(group)}, with"
             f" {' and '.join(MADE[group])}"
         )
     return made

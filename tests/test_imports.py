@@ -24,7 +24,9 @@ ALLOWED: dict[str, set[str]] = {
     "bounds": {"errors"},
     "attacks": BASE | {"attacks"},
     "mix": BASE | {"mix"},
-    "objectives": BASE | {"mix", "attacks", "objectives"},
+    # Of the objectives it knows the contract only, and of the engine its files.
+    "latent": BASE | {"door", "mix", "attacks", "objectives.objective", "engine.sealed", "latent"},
+    "objectives": BASE | {"mix", "attacks", "latent", "objectives"},
     "predict": BASE | {"mix", "attacks", "objectives", "predict"},
     "engine": BASE | {"objectives", "engine"},
     "metrics": {"errors", "metrics"},
@@ -37,7 +39,8 @@ ALLOWED: dict[str, set[str]] = {
         f"grid.{name}"
         for name in ("locks", "recipes", "store", "protocol", "selection", "evaluate")
     },
-    "grid": BASE | {"objectives", "engine", "evaluations", "door", "recipe", "grid"},
+    "grid": BASE
+    | {"mix", "latent", "objectives", "engine", "evaluations", "door", "recipe", "grid"},
     "sklearn": BASE | {"objectives", "engine", "door", "sklearn"},
     "cli": {"errors", "engine", "door", "recipe", "grid", "report", "cli"},
     "__main__": {"cli"},

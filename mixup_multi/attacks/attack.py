@@ -152,7 +152,7 @@ class Attack:
             ball = Ball(surface.centre, surface.bounds, self.eps, self.norm)
             found = self._search(ball, lambda x: score(surface.logits(x)), generator)
         if surface.flat is None:
-            return model, replace(batch, inputs=found)
+            return model, replace(batch, inputs=found, rows=None)
         shift = surface.flat.tree(found - surface.centre)
         return Edited(model, place, _Shift(shift)), batch
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mixup_multi.cli.codecs import codec_lines
 from mixup_multi.cli.plan import Planned, plan
 from mixup_multi.cli.searches import judged, search_lines
 from mixup_multi.engine.order import epoch_batches
@@ -30,6 +31,8 @@ def show_recipes(names: Sequence[str], assignments: Sequence[str], data: Path) -
         _print_settings(console, item)
         check_validation([*item.cells, *judged(item.units)], shelf)
         console.print(_costs(item.templates, shelf))
+        for line in codec_lines(item.templates):
+            console.print(escape(line), highlight=False, soft_wrap=True)
         for cell in item.cells:
             console.print(f"{cell.key}  {escape(cell.title)}", highlight=False, soft_wrap=True)
         console.print(f"{len(item.cells)} cells")

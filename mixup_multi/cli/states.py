@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from mixup_multi.cli.codecs import codec_lines
 from mixup_multi.cli.plan import distinct_cells, output_folder, plan
 from mixup_multi.cli.searches import SearchStates, judged, search_states
 from mixup_multi.errors import OutputError
@@ -46,6 +47,7 @@ def print_states(
     counts = ", ".join(f"{n} {name}" for name, n in counted(states).items() if n)
     said = f": {counts}" if counts else ""
     lines += [f"{len(states)} cells in {folder}{said}", *_said(left), *searches.lines]
+    lines += codec_lines([state.cell for state in states], folder)
     sys.stdout.write("\n".join(lines) + "\n")  # rich takes seconds for ten thousand lines
 
 

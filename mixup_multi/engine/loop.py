@@ -92,7 +92,7 @@ def run(job: Job, state: State, on_epoch: OnEpoch | None = None) -> None:
         DivergedError: the loss is no longer finite.
         SettingError: the method cannot be compiled, or what `train` asks for is not installed.
     """
-    objective = job.objective.fit(Training(job.data, job.workshop))
+    objective = job.objective.fit(Training(job.data, job.workshop, job.device))
     objective.check(state.model)
     check_compiled(objective, job.train)
     check_devices(objective, job.ranks.size)

@@ -14,6 +14,7 @@ from mixup_multi.engine.ranks import ALONE, Ranks
 from mixup_multi.engine.source import Data
 from mixup_multi.engine.state import State
 from mixup_multi.errors import DivergedError
+from mixup_multi.grid.codecs import kept_codec
 from mixup_multi.grid.cohorts import Begun
 from mixup_multi.grid.environment import environment
 from mixup_multi.grid.measure import measure
@@ -134,4 +135,5 @@ def job_of(
         erm_epochs=cell.erm_epochs,
         checkpoint=folder.checkpoint if ranks.rank == 0 else None,
         ranks=ranks,
+        workshop=partial(kept_codec, out=site.out),
     )

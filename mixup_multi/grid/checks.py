@@ -11,7 +11,7 @@ from mixup_multi.engine.cohort_groups import may_join
 from mixup_multi.engine.fabric import require_fabric
 from mixup_multi.engine.source import Data
 from mixup_multi.engine.stepping import check_compiled, check_devices, require_compiler
-from mixup_multi.engine.training import Glance
+from mixup_multi.engine.training import Rehearsal
 from mixup_multi.errors import DeviceError, MissingDataError, MixupMultiError, SettingError
 from mixup_multi.grid.cell import task_of
 from mixup_multi.grid.evaluate import evaluation_of, subject_of
@@ -65,7 +65,7 @@ def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | bool:
         model = build_model(cell, data).to(shelf.site.device)
         entry = cell.method
         job = task_of(cell, data, shelf.site).job
-        objective = job.objective.fit(Glance(data))
+        objective = job.objective.fit(Rehearsal(data, device=shelf.site.device))
         objective.check(model)
         check_compiled(objective, cell.train)
         check_devices(objective, shelf.site.devices)

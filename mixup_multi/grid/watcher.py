@@ -37,7 +37,7 @@ class _Telling(logging.Handler):
     """Hands log messages to a listener."""
 
     def __init__(self, listener: Listener) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.INFO)
         self.listener = listener
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -47,11 +47,14 @@ class _Telling(logging.Handler):
 
 @contextmanager
 def logged_to(listener: Listener) -> Iterator[None]:
-    """Let a listener say this package's warnings, e.g. of a file that was set aside."""
+    """Let a listener say this package's messages, e.g. of a file that was set aside."""
     handler = _Telling(listener)
     logger = logging.getLogger("mixup_multi")
+    level = logger.level
     logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     try:
         yield
     finally:
+        logger.setLevel(level)
         logger.removeHandler(handler)

@@ -6,7 +6,7 @@ targets, trees of tensors. A *blend* applies it and says what share the labels s
 
 from mixup_multi.mix.cut import Cut
 from mixup_multi.mix.draw import BetaShare, FixedShare, Mix, Partner, Share, draw_partner
-from mixup_multi.mix.linear import Blend, Linear, mix_rows
+from mixup_multi.mix.linear import Blend, LearntBlend, Linear, mix_rows
 from mixup_multi.mix.shares import ChoiceShare, UniformShare
 from mixup_multi.mix.sometimes import Sometimes
 
@@ -16,6 +16,7 @@ __all__ = [
     "ChoiceShare",
     "Cut",
     "FixedShare",
+    "LearntBlend",
     "Linear",
     "Mix",
     "Partner",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, Self, runtime_checkable
 
 from torch import Generator, Tensor
 
@@ -25,6 +25,17 @@ class Blend(Protocol):
 
     def __call__(self, tree: Tree, mix: Mix, drawn: Tensor | None) -> tuple[Tree, Mix]:
         """Return the blended tree and the mix that the labels should get."""
+
+
+@runtime_checkable
+class LearntBlend(Protocol):
+    """A blend that learns from the training part, and may know its examples."""
+
+    def fit(self, train: Any) -> Self:
+        """Return the blend, fitted to the training part."""
+
+    def at(self, rows: Tensor | None) -> Self:
+        """Return the blend for the examples at `rows` of the training part; None for others."""
 
 
 def check_mixable(leaf: Tensor) -> None:

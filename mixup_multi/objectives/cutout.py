@@ -60,4 +60,4 @@ class Cutout(Changed):
         size, half = np.array(batch.inputs.shape[-2:]), self.size // 2
         place = boxes(half, self.size - half, draw.blend.numpy(), size)
         blank = torch.from_numpy(~outside(*place, size)).to(batch.inputs.device, non_blocking=True)
-        return model, replace(batch, inputs=batch.inputs.masked_fill(blank, self.fill))
+        return model, replace(batch, inputs=batch.inputs.masked_fill(blank, self.fill), rows=None)

@@ -65,7 +65,7 @@ class Gaussian(Changed):
         place = self._place(model)
         noisy = _Noise(self, draw.seed, place == "input")
         if place == "input":
-            return model, replace(batch, inputs=noisy(batch.inputs))
+            return model, replace(batch, inputs=noisy(batch.inputs), rows=None)
         return Edited(model, place, noisy), batch
 
     def _place(self, model: nn.Module) -> str:

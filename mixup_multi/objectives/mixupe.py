@@ -23,7 +23,7 @@ from torch import Generator, Tensor, nn
 from mixup_multi.batch import Batch
 from mixup_multi.errors import SettingError
 from mixup_multi.objectives.objective import Draw, Objective, Terms, TrainingPart
-from mixup_multi.objectives.vicinal import Blending, Vicinal
+from mixup_multi.objectives.vicinal import Vicinal
 from mixup_multi.points import run_edited
 from mixup_multi.tree import Tree, leaves, per_row, tree_map
 
@@ -172,7 +172,7 @@ class MixupE(Objective):
         self, model: nn.Module, batch: Batch, draw: Draw, probe: _Probe | None
     ) -> tuple[Terms, Tensor]:
         """One pass: clean rows above mixed rows from the point on."""
-        blending = Blending(self.inner.blend, draw)
+        blending = self.inner.blending(model, batch, draw)
 
         def both(flow: Tree) -> Tree:
             blended = blending(flow)  # first, as it refuses what cannot be mixed

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, Self
 
+import torch
 from torch import Generator, Tensor, nn
 
 from mixup_multi.batch import Batch
@@ -66,11 +67,15 @@ class TrainingPart(Protocol):
 
     @property
     def key(self) -> str:
-        """A hash of the data set's content."""
+        """A hash of the data set's content and of which examples are the training part."""
 
     @property
     def source(self) -> Rows:
         """The examples."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where models are trained."""
 
     def mean(self) -> Tree | None:
         """Return the mean input, un-augmented; None where it has no meaning (graphs)."""

@@ -6,12 +6,14 @@ One objective for a family; its members are choices of its fields:
     Manifold Mixup   a point drawn a batch   Beta(a, a)   linear   (Verma et al. 2019)
     graph mixup      readout                 Beta(a, a)   linear   (Wang et al. 2021)
     CutMix           input                   Beta(a, a)   cut      (Yun et al. 2019)
+    VarMixup         input                   Beta(a, a)   latent   (Mangla et al. 2020)
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import torch
 from torch import Generator, Tensor, nn
@@ -19,10 +21,10 @@ from torch import Generator, Tensor, nn
 from mixup_multi.batch import Batch
 from mixup_multi.errors import PointError, SettingError
 from mixup_multi.mix.draw import OF_CLASSES, BetaShare, Mix, Partner, Share, draw_partner
-from mixup_multi.mix.linear import Blend, Linear, mix_rows
+from mixup_multi.mix.linear import Blend, LearntBlend, Linear, mix_rows
 from mixup_multi.objectives.erm import score
 from mixup_multi.objectives.losses import Loss, Softmax
-from mixup_multi.objectives.objective import Draw, Objective, Terms
+from mixup_multi.objectives.objective import Draw, Objective, Terms, TrainingPart
 from mixup_multi.points import check_points, offered_points, run_edited
 from mixup_multi.tree import Tree
 
@@ -83,6 +85,12 @@ class Vicinal(Objective):
         where = torch.rand(1, generator=generator, dtype=torch.float64).item()
         return Draw(Mix(partner, own), where, self.blend.draw(len(own), generator))
 
+    def fit(self, train: TrainingPart) -> Self:
+        """Return the objective with its blend fitted, where that learns from the data."""
+        if not isinstance(self.blend, LearntBlend):
+            return self
+        return replace(self, blend=self.blend.fit(train))
+
     def candidates(self, model: nn.Module) -> Sequence[str]:
         """Return the points that are mixed at, of those that the model offers.
 
@@ -107,9 +115,16 @@ class Vicinal(Objective):
 
     def loss(self, model: nn.Module, batch: Batch, draw: Draw) -> Terms:
         """Return the loss of the blended rows against the blended targets."""
-        blending = Blending(self.blend, draw)
+        blending = self.blending(model, batch, draw)
         logits = run_edited(model, batch.inputs, {self.point(model, draw): blending})
         return self.score(logits, batch.targets, blending)
+
+    def blending(self, model: nn.Module, batch: Batch, draw: Draw) -> Blending:
+        """Return the edit that blends this batch at the draw's point."""
+        blend = self.blend
+        if isinstance(blend, LearntBlend):
+            blend = blend.at(batch.rows if self.point(model, draw) == "input" else None)
+        return Blending(blend, draw)
 
     def score(self, logits: Tensor, targets: Tensor, blending: Blending) -> Terms:
         """Return the loss of blended logits, once the edit has run."""

@@ -179,3 +179,57 @@ def test_a_shortened_release_is_refused_unless_asked_for(
     whole = "datasets=[{name: cifar10, folder: cifar10-first-rows}]"
     with pytest.raises(AssertionError, match="partial: true"):
         run("image_cifar10_first_rows", real_cifar10, tmp_path, whole)
+
+
+SMALL_CODEC = "{name: mmd_vae, latent: 8, epochs: 2, width: 8}"
+"""Of two epochs: what is asked is that all runs, not that it reconstructs well."""
+
+LATENT = (
+    f"methods=[{{name: varmixup, codec: {SMALL_CODEC}}}, {{name: mixup_r, codec: {SMALL_CODEC}}},"
+    f" {{name: mixupe, inner: {{name: varmixup, codec: {SMALL_CODEC}}}}}]"
+)
+
+
+def test_latent_mixing_of_real_images_and_a_real_table(
+    real_cifar10: Path, real_openml: Path, tmp_path: Path
+) -> None:
+    images = run(
+        "image_cifar10_first_rows", real_cifar10, tmp_path / "images", "train.epochs=1", "trials=1",
+        "models=[{name: small_cnn, width: 8}]", LATENT,
+        "datasets=[{name: cifar10, folder: cifar10-first-rows, partial: true, train_rows: 1000}]",
+    )  # fmt: skip
+    table = run(
+        "tabular_uci", real_openml, tmp_path / "table", "trials=1", "train.epochs=2",
+        "parts=[{datasets: [{name: cmc, label: CMC}]}]", LATENT,
+    )  # fmt: skip
+    for found, sheets in ((images, "interpolations.png"), (table, "reconstructions.csv")):
+        assert [len(cells) for cells in found.values()] == [1, 1, 1]
+        assert len(list(tmp_path.glob(f"*/codecs/*/{sheets}"))) == 1
+        said = next(iter(found.values()))[0]["said"]
+        assert said.count("fitted the codec") == 1
+
+
+def test_latent_mixing_of_recordings(real_speech: Path, tmp_path: Path) -> None:
+    ten = "{name: speech_commands_v2, words: ten, label: Google Speech Commands (Warden 2018)}"
+    codec = "{name: mmd_vae, latent: 8, epochs: 1, width: 2}"
+    (cells,) = run(
+        "speech_lenet", real_speech, tmp_path, "trials=1", "train.epochs=1", "train.batch_size=50",
+        f"datasets=[{ten}]", "models=[{name: lenet, label: LeNet, width: 0.25}]",
+        f"methods=[{{name: varmixup, codec: {codec}}}]",
+    ).values()  # fmt: skip
+    assert cells[0]["history"][0]["train_loss"] > 0
+    assert len(list(tmp_path.glob("codecs/*/reconstructions.png"))) == 1
+
+
+def test_latent_mixing_of_graphs_is_at_the_readout(real_graphs: Path, tmp_path: Path) -> None:
+    (cells,) = run(
+        "graph_tu", real_graphs, tmp_path, "train.epochs=15", "train.steps_per_epoch=20",
+        "parts=[{folds: 2, datasets: [{name: mutag, label: MUTAG}],"
+        " models: [{name: gin, label: GIN, hidden: 16, head: mlp}]}]",
+        "methods=[{name: varmixup_readout, gamma: 0.1}]",
+    ).values()  # fmt: skip
+    for cell in cells:
+        assert cell["history"][-1]["train_loss"] < cell["history"][0]["train_loss"]
+        assert cell["train_error"] < 33.5
+        assert 0 < cell["history"][-1]["mmd"] < cell["history"][0]["mmd"]
+    assert not (tmp_path / "codecs").exists()

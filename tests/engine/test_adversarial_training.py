@@ -22,7 +22,7 @@ from mixup_multi.engine import loop
 from mixup_multi.engine.cohort_groups import cohorts
 from mixup_multi.engine.ranks import Ranks
 from mixup_multi.engine.source import Data
-from mixup_multi.engine.training import Glance, Training
+from mixup_multi.engine.training import Rehearsal, Training
 from mixup_multi.errors import PointError, SettingError
 from mixup_multi.objectives import ERM, LayerWise, Objective
 from mixup_multi.objectives.presets.adversarial import adversarial, iat, layerwise, trades
@@ -180,7 +180,7 @@ def test_bounds_may_be_found_out_when_they_are_asked_for() -> None:
 
     lazy = replace(of, train=replace(of.train, bounds=find_out))
     assert not asked
-    assert Training(lazy).bounds() == Glance(lazy).bounds() != Training(of).bounds()
+    assert Training(lazy).bounds() == Rehearsal(lazy).bounds() != Training(of).bounds()
     assert len(asked) == 2
     assert Training(of).bounds() is None
     with pytest.raises(PointError, match="needs the adapter to say"):
@@ -189,6 +189,6 @@ def test_bounds_may_be_found_out_when_they_are_asked_for() -> None:
 
 def test_a_glance_computes_nothing_of_the_data() -> None:
     of, codec = data(0), object()
-    assert Glance(of).mean() is None
-    assert Glance(of).fitted(codec) is codec
-    assert Glance(of).source is of.train
+    assert Rehearsal(of).mean() is None
+    assert Rehearsal(of).fitted(codec) is codec
+    assert len(Rehearsal(of).source) == 2
