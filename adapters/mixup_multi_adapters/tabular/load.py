@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
+from mixup_multi.engine.shift import Shifts
 from mixup_multi.engine.source import Data, TensorSource, Trial, check_finite
 from mixup_multi.engine.splits import Rows, check_all_classes
 
+from .corruptions import Columns, table_corruptions
 from .encode import Encoder, fit_encoder
 from .fit import EncodeSettings
 from .split import SplitSettings, divide
@@ -47,9 +49,10 @@ def split_and_encode(
     def source(part: str, rows: Rows) -> TensorSource:
         return _source(name, part, table, rows, encoder)
 
+    train = source("training", parts.train)
     return Data(
         name=name,
-        train=source("training", parts.train),
+        train=train,
         test=source("test", parts.test),
         validation=None if parts.validation is None else source("validation", parts.validation),
         classes=table.classes,
@@ -61,6 +64,7 @@ def split_and_encode(
             "width": encoder.width,
             "cardinalities": encoder.cardinalities,
         },
+        shifts=Shifts(made=table_corruptions(Columns.of(encoder, train.inputs))),
     )
 
 
