@@ -173,6 +173,11 @@ class Shifted:
         """The labels of the origin."""
         return self.origin.labels
 
+    @property
+    def classes(self) -> int:
+        """The number of columns of the targets."""
+        return self.origin.classes
+
     def __len__(self) -> int:
         return len(self.labels)
 

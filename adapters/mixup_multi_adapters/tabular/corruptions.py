@@ -72,7 +72,7 @@ class Columns:
             place += codes.seen
         return cls(
             mean=numbers.mean(0).float(),
-            spread=numbers.std(0, correction=0).float(),
+            spread=(numbers - numbers.mean(0)).square().mean(0).sqrt().float(),
             fill=torch.tensor(fill),
             flags=tuple(flags),
             blocks=tuple(blocks),
