@@ -8,8 +8,8 @@ The rows on the fly are for information: they make the same number of images fro
 
 Floor: the sweep takes at most 1.10 times as long as the bare passes.
 
-    python benchmarks/corruption_sweep.py [--model preact_resnet18] [--types 1] [--rounds 3]
-        [--threads 2]
+    python benchmarks/corruption_sweep.py [--model preact_resnet18] [--width 64] [--types 1]
+        [--severities 5] [--rounds 3] [--threads 2] [--on-the-fly]
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from torch import nn
 
 from mixup_multi import door
 from mixup_multi.engine.shift import Shifts
-from mixup_multi.engine.source import Data
+from mixup_multi.engine.source import Data, Trial
 from mixup_multi.evaluations import Corruption, Subject
 from mixup_multi.objectives.losses import Softmax
 from mixup_multi_adapters.images.corruptions import STANDARD, made_corruptions
 from mixup_multi_adapters.images.corruptions.published import published_corruptions
 from mixup_multi_adapters.images.data import Options, assemble
 from mixup_multi_adapters.images.profiles import PROFILES
-from mixup_multi_adapters.images.release import Release, Trial, make_part
+from mixup_multi_adapters.images.release import Release, make_part
 
 ROWS = 10_000
 BATCH = 512
@@ -86,6 +86,7 @@ def main() -> None:
     parser.add_argument("--model", default="preact_resnet18")
     parser.add_argument("--width", type=int, help="channels of the model's first layer")
     parser.add_argument("--types", type=int, default=1)
+    parser.add_argument("--severities", type=int, default=5, help="from 1 to so many")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--on-the-fly", action="store_true", help="also made ones, severity 3")
@@ -101,14 +102,15 @@ def main() -> None:
         model = door.build(maker, data, settings=door.check_settings(maker, settings)).eval()
         subject = Subject(lambda: model, data, Softmax(), torch.device("cpu"))
         rows = []
-        asked = Corruption(names=types, batch_size=BATCH)
+        severities = tuple(range(1, options.severities + 1))
+        asked = Corruption(names=types, severities=severities, batch_size=BATCH)
         clean = 1  # the sweep also asks about the clean images
         runs = {
             "sweep": lambda: asked.measure(subject),
-            "bare": bare(model, data, 5 * len(types) + clean),
+            "bare": bare(model, data, len(severities) * len(types) + clean),
         }
         seconds = race(runs, options.rounds, warm_up=1)
-        case = f"{options.model}, {len(types)} published types x 5"
+        case = f"{options.model}, {len(types)} published types x {len(severities)}"
         rows.append(Row(case, seconds["sweep"], seconds["bare"], at_most=1.10))
         for name in ON_THE_FLY if options.on_the_fly else ():
             one = Corruption(names=name, severities=(3,), made="here", batch_size=BATCH)
