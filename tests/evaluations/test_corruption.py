@@ -17,7 +17,8 @@ from command_line import invoke
 from torch import nn
 
 from mixup_multi import door
-from mixup_multi.engine.shift import SEVERITIES, Shift, Shifted, Shifts
+from mixup_multi.engine.shift import SEVERITIES, Shift, Shifts
+from mixup_multi.engine.shifted import Shifted
 from mixup_multi.engine.source import Data, Source, Trial
 from mixup_multi.errors import DataError, SettingError
 from mixup_multi.evaluations import Corruption, Subject

@@ -26,7 +26,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from mixup_multi.engine.shift import Deformation, Draws, changed
+from mixup_multi.engine.shift import Deformation
+from mixup_multi.engine.shifted import Draws, changed
 from mixup_multi.engine.source import Source, TensorSource
 from mixup_multi.errors import SettingError
 from mixup_multi_adapters.images.corruptions.sampling import bilinear

@@ -28,7 +28,8 @@ from typing import TypeAlias, cast
 import torch
 from torch import Tensor
 
-from mixup_multi.engine.shift import Draws, Shift, Shifted, draws_for
+from mixup_multi.engine.shift import Shift
+from mixup_multi.engine.shifted import Draws, Shifted, draws_for
 from mixup_multi.engine.source import Source, TensorSource
 from mixup_multi_adapters.speech.audio import SAMPLE_RATE, SECOND
 from mixup_multi_adapters.speech.features import FrontEnd

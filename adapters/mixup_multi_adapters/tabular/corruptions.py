@@ -25,69 +25,15 @@ from typing import TypeAlias, cast
 import torch
 from torch import Tensor
 
-from mixup_multi.engine.shift import Change, Draws, Shift, changed
+from mixup_multi.engine.shift import Shift
+from mixup_multi.engine.shifted import Change, Draws, changed
 from mixup_multi.engine.source import Source, TensorSource
 from mixup_multi.streams import stream
 from mixup_multi.tree import Tree
 
-from .encode import Encoder
+from .layout import Columns, numeric_part
 
 _SHARES = (0.05, 0.1, 0.2, 0.35, 0.5)
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Where an encoded row has what, and what training says of it.
-
-    Attributes:
-        mean: `(p,)` of each numeric column, as it is encoded.
-        spread: `(p,)` its training standard deviation; 0 where it is constant.
-        fill: `(p,)` the encoded training median.
-        flags: for each numeric column the place of its missing flag, or None.
-        blocks: first place and length of each one-hot column; none where levels are embedded.
-        cardinalities: the codes of each embedded column, with code 0; else empty.
-    """
-
-    mean: Tensor
-    spread: Tensor
-    fill: Tensor
-    flags: tuple[int | None, ...]
-    blocks: tuple[tuple[int, int], ...]
-    cardinalities: tuple[int, ...]
-
-    @classmethod
-    def of(cls, encoder: Encoder, train: Tree) -> Columns:
-        """Return what `encoder` and the encoded training rows say."""
-        count = len(encoder.numbers)
-        numbers = _numeric(train)[:, :count].double()
-        fits = encoder.numbers
-        fill = [(fit.fill - fit.centre) * fit.factor for fit in fits]
-        place, flags = count, []
-        for fit in fits:
-            flags.append(place if fit.flagged else None)
-            place += fit.flagged
-        blocks = []
-        for codes in () if encoder.embed else encoder.codes:
-            blocks.append((place, codes.seen))
-            place += codes.seen
-        return cls(
-            mean=numbers.mean(0).float(),
-            spread=(numbers - numbers.mean(0)).square().mean(0).sqrt().float(),
-            fill=torch.tensor(fill),
-            flags=tuple(flags),
-            blocks=tuple(blocks),
-            cardinalities=encoder.cardinalities,
-        )
-
-    @property
-    def numbers(self) -> int:
-        """How many numeric columns there are."""
-        return len(self.fill)
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """The number of levels seen of each categorical column."""
-        return tuple(n for _, n in self.blocks) or tuple(n - 1 for n in self.cardinalities)
 
 
 Corrupt: TypeAlias = Callable[[Tree, Columns, int, int, Draws], Tree]
@@ -126,7 +72,7 @@ def missing(rows: Tree, columns: Columns, severity: int, seed: int, draws: Draws
     """Let a share of the values go missing: numbers are imputed, levels become unknown."""
     share = _SHARES[severity - 1]
     gone = draws.uniform(columns.numbers + len(columns.levels)) < share
-    numeric = _numeric(rows).clone()
+    numeric = numeric_part(rows).clone()
     first = columns.numbers
     numeric[:, :first] = torch.where(gone[:, :first], columns.fill.to(numeric), numeric[:, :first])
     for column, flag in enumerate(columns.flags):
@@ -144,7 +90,7 @@ def level_swap(rows: Tree, columns: Columns, severity: int, seed: int, draws: Dr
     share = _SHARES[severity - 1]
     chosen = draws.uniform(len(columns.levels)) < share
     turns = draws.uniform(len(columns.levels))
-    numeric = _numeric(rows).clone()
+    numeric = numeric_part(rows).clone()
     for column, (start, length) in enumerate(columns.blocks):
         block = numeric[:, start : start + length]
         known = (block.sum(1) > 0) & chosen[:, column]
@@ -167,15 +113,11 @@ def _turned(codes: Tensor, levels: int, turn: Tensor) -> Tensor:
     return (codes + steps) % levels
 
 
-def _numeric(rows: Tree) -> Tensor:
-    return cast(Tensor, rows["numeric"] if isinstance(rows, Mapping) else rows)
-
-
 def _with_numbers(
     rows: Tree, columns: Columns, change: Callable[[Tensor, Tensor, Tensor], Tensor]
 ) -> Tree:
     """Return rows with `change(numbers, mean, spread)` in place of their numbers."""
-    numeric = _numeric(rows)
+    numeric = numeric_part(rows)
     numbers = numeric[:, : columns.numbers]
     new = change(numbers, columns.mean.to(numbers), columns.spread.to(numbers))
     joined = torch.cat([new, numeric[:, columns.numbers :]], 1)

@@ -10,9 +10,10 @@ from mixup_multi.engine.shift import Shifts
 from mixup_multi.engine.source import Data, TensorSource, Trial, check_finite
 from mixup_multi.engine.splits import Rows, check_all_classes
 
-from .corruptions import Columns, table_corruptions
+from .corruptions import table_corruptions
 from .encode import Encoder, fit_encoder
 from .fit import EncodeSettings
+from .layout import Columns
 from .split import SplitSettings, divide
 from .table import Table
 

@@ -12,7 +12,7 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
-from mixup_multi.engine.shift import Draws, draws_for
+from mixup_multi.engine.shifted import Draws, draws_for
 from mixup_multi_adapters.images.corruptions import (
     EXTRA,
     STANDARD,

@@ -11,7 +11,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from mixup_multi.engine.shift import draws_for
+from mixup_multi.engine.shifted import draws_for
 from mixup_multi.engine.source import Data, TensorSource, Trial
 from mixup_multi.errors import SettingError
 from mixup_multi_adapters.images import ImageAdapter

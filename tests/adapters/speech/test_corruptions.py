@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mixup_multi.engine.shift import Draws, draws_for
+from mixup_multi.engine.shifted import Draws, draws_for
 from mixup_multi.engine.source import Data, Trial
 from mixup_multi.errors import DataError
 from mixup_multi_adapters.speech import SpeechAdapter

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mixup_multi.engine.shift import Draws
+from mixup_multi.engine.shifted import Draws
 from mixup_multi_adapters.images.corruptions.sampling import (
     clipped_zoom,
     filtered,

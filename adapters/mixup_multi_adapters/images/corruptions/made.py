@@ -42,7 +42,8 @@ from typing import TypeAlias, cast
 
 from torch import Tensor
 
-from mixup_multi.engine.shift import Draws, Shift, changed
+from mixup_multi.engine.shift import Shift
+from mixup_multi.engine.shifted import Draws, changed
 from mixup_multi.engine.source import Source, TensorSource
 from mixup_multi.errors import SettingError
 from mixup_multi_adapters.images.corruptions import blur, digital, noise, weather

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mixup_multi.engine.shift import Draws
+from mixup_multi.engine.shifted import Draws
 
 
 def gaussian_noise(x: Tensor, severity: int, draws: Draws) -> Tensor:

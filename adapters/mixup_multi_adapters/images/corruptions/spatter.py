@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mixup_multi.engine.shift import Draws
+from mixup_multi.engine.shifted import Draws
 from mixup_multi_adapters.images.corruptions.blur import scale_of
 from mixup_multi_adapters.images.corruptions.sampling import gaussian
 from mixup_multi_adapters.images.corruptions.weather import grey

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mixup_multi.engine.shift import Draws
+from mixup_multi.engine.shifted import Draws
 from mixup_multi_adapters.images.corruptions.blur import scale_of
 from mixup_multi_adapters.images.corruptions.sampling import clipped_zoom, motion_blurred
 
@@ -38,7 +38,7 @@ def fog(x: Tensor, severity: int, draws: Draws) -> Tensor:
 def plasma(size: int, decay: float, draws: Draws) -> Tensor:
     """Return fractals `(n, size, size)` in [0, 1] by the diamond-square algorithm on a torus."""
     wibble, step = 100.0, size
-    field: Tensor | None = None
+    field = torch.zeros(len(draws), size, size, dtype=torch.float64)
 
     def moved(total: Tensor) -> Tensor:
         noise = draws.uniform(*total.shape[1:], low=-wibble, high=wibble).cpu()
@@ -46,9 +46,6 @@ def plasma(size: int, decay: float, draws: Draws) -> Tensor:
 
     while step >= 2:
         half = step // 2
-        if field is None:
-            corner = draws.uniform(1, 1).cpu().double()
-            field = torch.zeros(len(corner), size, size, dtype=torch.float64)
         corners = field[:, ::step, ::step]
         square = corners + corners.roll(-1, 1)
         field[:, half::step, half::step] = moved(square + square.roll(-1, 2))
@@ -58,7 +55,6 @@ def plasma(size: int, decay: float, draws: Draws) -> Tensor:
         above = middles + middles.roll(1, 2) + corners + corners.roll(-1, 1)
         field[:, half::step, ::step] = moved(above)
         step, wibble = half, wibble / decay
-    assert field is not None
     field = field - field.amin((1, 2), keepdim=True)
     return (field / field.amax((1, 2), keepdim=True)).float()
 
