@@ -44,14 +44,28 @@ SMALL: dict[str, tuple[str, str, dict[str, Any], dict[str, Any], int, float]] = 
 """Data set, model, their settings, steps and learning rate."""
 
 
+REAL: dict[str, tuple[str, str, dict[str, Any], dict[str, Any], int, float]] = {
+    "images": (
+        *("cifar10", "small_cnn"),
+        {"folder": "cifar10-first-rows", "partial": True, "train_rows": 1000},
+        {"width": 8},
+        *(30, 0.01),
+    ),
+    "tabular": ("cmc", "mlp", {"categorical": "embed"}, {}, 60, 0.01),
+    "speech": ("speech_commands_v2", "lenet", {"words": "ten"}, {"width": 0.1}, 5, 0.003),
+    "graphs": ("mutag", "gin", {}, {"width": 16}, 40, 0.01),
+}
+
+
 @cache
-def trained(adapter: str) -> Subject:
-    """A small network, trained for a moment."""
-    name, model_name, asked, shape, steps, rate = SMALL[adapter]
+def trained(adapter: str, root: Path = Path("nowhere")) -> Subject:
+    """A small network, trained for a moment; on real data where a root is given."""
+    entry = (SMALL if root == Path("nowhere") else REAL)[adapter]
+    name, model_name, asked, shape, steps, rate = entry
     found = door.load_adapter(adapter)
     factory, maker = found.datasets[name].load, found.models[model_name]
     settings = door.check_settings(factory, asked)
-    data: Data = door.build(factory, Path("nowhere"), Trial(), settings=settings)
+    data: Data = door.build(factory, root, Trial(), settings=settings)
     torch.manual_seed(0)
     known = {k: v for k, v in shape.items() if k in door.settings_of(maker)}
     model: nn.Module = door.build(maker, data, settings=door.check_settings(maker, known)).train()
@@ -100,6 +114,26 @@ def test_the_error_grows_with_severity_and_is_a_mean_of_means(adapter: str) -> N
     after = subject.model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    ("adapter", "fixture"),
+    [
+        *(("images", "real_cifar10"), ("tabular", "real_openml")),
+        *(("speech", "real_speech"), ("graphs", "real_graphs")),
+    ],
+)
+def test_real_data_are_asked_about_too(
+    adapter: str, fixture: str, request: pytest.FixtureRequest
+) -> None:
+    subject = trained(adapter, request.getfixturevalue(fixture))
+    names = CHOSEN[adapter]
+    asked = Corruption(names=names, severities=(1, 5), made="here", rows=60, batch_size=20)
+    values = asked.measure(subject).values
+    assert values["rows"] == min(60, len(subject.data.test))
+    mean = fmean(values[f"{name} {s}"] for name in names for s in (1, 5))
+    assert values["mean_error"] == pytest.approx(mean)
+    assert values["severity 5"] >= values["severity 1"] - 5
 
 
 def test_one_number_is_that_of_a_hand_made_loop() -> None:
