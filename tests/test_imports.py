@@ -46,7 +46,8 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": {"cli"},
     # An adapter's own methods (AugMix, of images) come through the stranger's door too.
     "adapter": BASE
-    | {"door", "engine.source", "engine.splits", "engine.cache", "mix", "objectives"},
+    | {"door", "mix", "objectives"}
+    | {f"engine.{name}" for name in ("source", "shift", "shifted", "splits", "cache")},
 }
 
 

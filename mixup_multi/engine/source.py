@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 
 from mixup_multi.batch import Batch, as_targets
 from mixup_multi.bounds import Bounds
+from mixup_multi.engine.shift import Shifts
 from mixup_multi.errors import DataError, MissingDataError
 from mixup_multi.tree import Tree, take_rows, to_device, tree_map
 
@@ -141,6 +142,7 @@ class Data:
             or `squared` for numbers.
         notes: what a reader of a result has to know, e.g. that this is a subset.
         facts: what the adapter's own models need to know (sizes, cardinalities).
+        shifts: the corruptions and deformations that trained models can be asked about.
     """
 
     name: str
@@ -152,6 +154,7 @@ class Data:
     loss: str = "softmax"
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    shifts: Shifts = field(default_factory=Shifts)
 
 
 class Loader(Protocol):

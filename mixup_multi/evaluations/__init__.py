@@ -5,6 +5,8 @@ and changes neither. They are known by name, as methods are, so that a recipe ca
 """
 
 from mixup_multi.evaluations.calibration import Calibration
+from mixup_multi.evaluations.corruption import Corruption
+from mixup_multi.evaluations.deformation import Deformation
 from mixup_multi.evaluations.error import Error
 from mixup_multi.evaluations.evaluation import Curve, Evaluation, Measured, Subject
 from mixup_multi.evaluations.flattening import Flattening
@@ -23,7 +25,9 @@ __all__ = [
     "Brier",
     "Calibration",
     "ClasswiseECE",
+    "Corruption",
     "Curve",
+    "Deformation",
     "Error",
     "Evaluation",
     "Flattening",

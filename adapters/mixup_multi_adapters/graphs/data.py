@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import torch
 
 from mixup_multi.engine.cache import content_key
+from mixup_multi.engine.shift import Shifts
 from mixup_multi.engine.source import Data, Trial
 from mixup_multi.engine.splits import Rows, check_all_classes, stratified_fold, stratified_parts
 from mixup_multi.errors import SettingError
 
-from .features import Features, Vocabulary, build_store
+from .corruptions import graph_corruptions
+from .features import Features, Vocabulary, build_store, kinds_of_degrees
 from .packed import GraphStore, PackedGraphs
 from .raw import RawGraphs
 
@@ -97,6 +99,7 @@ def prepare(raw: RawGraphs, trial: Trial, choices: Choices, notes: tuple[str, ..
         key=key,
         notes=notes,
         facts={"features": store.width},
+        shifts=Shifts(made=graph_corruptions(kinds_of_degrees(raw, store, choices.features))),
     )
 
 

@@ -43,6 +43,20 @@ def build_store(
     return GraphStore(kinds, table, attributes, raw.edges, *sizes, mutual=_mutual(raw))
 
 
+def kinds_of_degrees(raw: RawGraphs, store: GraphStore, features: Features) -> Tensor | None:
+    """Return the kind of a node of each degree `(largest + 1,)`, -1 where no node has it.
+
+    None where the features are no degrees.
+    """
+    labelled = raw.node_labels.shape[1] > 0
+    if features != "degree" and (features != "auto" or labelled):
+        return None
+    degrees = raw.degrees()
+    kinds = torch.full((int(degrees.max()) + 1,), -1)
+    kinds[degrees] = store.kinds
+    return kinds
+
+
 def _mutual(raw: RawGraphs) -> bool:
     """Whether every edge comes in both directions, in the order of where they leave."""
     total = int(raw.nodes.sum())

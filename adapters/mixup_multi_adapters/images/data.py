@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -11,10 +11,14 @@ import torch
 from torch import Tensor
 
 from mixup_multi.engine.cache import content_key
+from mixup_multi.engine.shift import Shift, Shifts
 from mixup_multi.engine.source import Data, TensorSource, Trial
 from mixup_multi.engine.splits import check_all_classes, stratified_parts
 from mixup_multi.errors import SettingError
 from mixup_multi_adapters.images.augment import CropFlip, Normalise
+from mixup_multi_adapters.images.corruptions import made_corruptions
+from mixup_multi_adapters.images.corruptions.published import published_corruptions
+from mixup_multi_adapters.images.deformations import DEFORMATIONS
 from mixup_multi_adapters.images.profiles import Profile
 from mixup_multi_adapters.images.release import Part, Release, check_whole
 
@@ -95,7 +99,8 @@ def official(profile: Profile, read: Reader, below: str = "") -> Callable[..., D
         where = root / (below if folder is None else Path(folder).expanduser())
         release = check_whole(profile, read(profile, where, partial), partial)
         name = f"{profile.name} (partial)" if release.partial else profile.name
-        return assemble(name, release, profile, trial, options)
+        published = published_corruptions(profile.name, root, release.classes)
+        return assemble(name, release, profile, trial, options, published)
 
     return load
 
@@ -109,8 +114,23 @@ def refuse_folds(profile: Profile, trial: Trial) -> None:
         )
 
 
-def assemble(name: str, release: Release, profile: Profile, trial: Trial, options: Options) -> Data:
+def assemble(
+    name: str,
+    release: Release,
+    profile: Profile,
+    trial: Trial,
+    options: Options,
+    published: Mapping[str, Shift] | None = None,
+) -> Data:
     """Return the data of a trial: `release`, with what the options hold out and augment.
+
+    Args:
+        name: of the data.
+        release: what was read.
+        profile: the set's constants.
+        trial: its seed chooses what is held out.
+        options: what is held out and augmented.
+        published: the corruptions that are published for the set.
 
     Raises:
         SettingError: more training rows are asked for than there are, or a second validation part.
@@ -137,6 +157,11 @@ def assemble(name: str, release: Release, profile: Profile, trial: Trial, option
         classes=release.classes,
         key=content_key(*(part.key for part in parts), "\n".join(release.classes), repr(prepare)),
         notes=(*release.notes, *notes),
+        shifts=Shifts(
+            made=made_corruptions(release.test.pixels.shape[1], profile.top),
+            published=published or {},
+            deformations=DEFORMATIONS,
+        ),
     )
 
 

@@ -14,13 +14,15 @@ from torch import Tensor
 
 from mixup_multi.bounds import Bounds
 from mixup_multi.engine.cache import content_key
+from mixup_multi.engine.shift import Shifts
 from mixup_multi.engine.source import Data, Dataset, TensorSource, Trial, missing
 from mixup_multi.engine.splits import check_all_classes
 from mixup_multi.errors import DataError
 from mixup_multi_adapters.speech import words as task_words
+from mixup_multi_adapters.speech.corruptions import sound_corruptions
 from mixup_multi_adapters.speech.features import Features, FrontEnd, Normalise
 from mixup_multi_adapters.speech.fetch import fetch_release
-from mixup_multi_adapters.speech.prepared import Damaged, Prepared, prepare
+from mixup_multi_adapters.speech.prepared import Damaged, Prepared, prepare, reader
 from mixup_multi_adapters.speech.release import PARTS, read_split, recordings
 from mixup_multi_adapters.speech.stored import bounds_of, facts_of, front_end_of, way_back
 from mixup_multi_adapters.speech.task import Parts, task_clips
@@ -119,6 +121,7 @@ class Release:
             key=_key(self.name, classes, (train, validation, test), prepared, front_end),
             notes=self._notes(sum(map(len, found.values())), prepared),
             facts=facts_of(front_end, normalise),
+            shifts=Shifts(made=sound_corruptions(front_end, reader(parts))),
         )
 
     def _notes(self, found: int, prepared: Prepared) -> tuple[str, ...]:

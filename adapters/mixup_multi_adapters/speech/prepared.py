@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
@@ -32,6 +32,8 @@ from mixup_multi_adapters.speech.release import Clip
 from mixup_multi_adapters.speech.stored import CHUNK, row_of, stored_form
 
 Damaged: TypeAlias = Literal["fail", "skip"]
+Sounds: TypeAlias = Callable[[Sequence[str]], tuple[NDArray[np.int16], NDArray[np.int64]]]
+"""`sounds(ids)`: the sounds `(n, 16000)` of examples, and how many samples of each are sound."""
 
 _FORMAT = "1"
 """Part of every key; raised when what is stored for the same clips changes."""
@@ -141,6 +143,22 @@ def _read(clips: Sequence[Clip], numbers: range) -> Iterator[tuple[int, Samples 
             yield number, error
         else:
             yield number, sound if clip.gain == 1 else (sound * clip.gain).astype(np.int16)
+
+
+def reader(parts: Mapping[str, Sequence[Clip]]) -> Sounds:
+    """Return what reads clips anew by their ids."""
+    by_id = {clip.id: clip for clips in parts.values() for clip in clips}
+
+    def read(ids: Sequence[str]) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+        clips = [by_id[id] for id in ids]
+        sounds = []
+        for _, sound in _read(clips, range(len(clips))):
+            if isinstance(sound, DataError):
+                raise sound
+            sounds.append(sound)
+        return _padded(sounds)
+
+    return read
 
 
 def _padded(sounds: Sequence[Samples]) -> tuple[NDArray[np.int16], NDArray[np.int64]]:

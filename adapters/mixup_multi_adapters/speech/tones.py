@@ -9,7 +9,8 @@ the speaker's and the take's), made rough by the speaker's pitch, under noise.
 from __future__ import annotations
 
 import math
-from functools import partial
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,14 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from mixup_multi.engine.cache import content_key
+from mixup_multi.engine.shift import Shifts
 from mixup_multi.engine.source import Data, Dataset, TensorSource, Trial
 from mixup_multi.errors import SettingError
 from mixup_multi.streams import stream
 from mixup_multi_adapters.speech.audio import SAMPLE_RATE, SECOND
+from mixup_multi_adapters.speech.corruptions import sound_corruptions
 from mixup_multi_adapters.speech.features import Features, Normalise
+from mixup_multi_adapters.speech.prepared import Sounds
 from mixup_multi_adapters.speech.stored import (
     CHUNK,
     bounds_of,
@@ -70,6 +74,7 @@ def load(
         raise SettingError(f"speakers: {speakers}; expected 6 to 200")
     front_end = front_end_of(features, mels, normalise)
     waves = recordings(speakers, stream(seed, "augment"))
+    names = ids_of(speakers)
     rows = stored_form(waves, np.full(len(waves), SECOND), front_end)
     first, last = _speakers_of_parts(speakers)[0]
     trained = torch.from_numpy(rows[first * len(WORDS) * TAKES : last * len(WORDS) * TAKES])
@@ -78,12 +83,7 @@ def load(
             inputs=torch.from_numpy(rows[first * len(WORDS) * TAKES : last * len(WORDS) * TAKES]),
             labels=torch.arange(len(WORDS)).repeat_interleave(TAKES).repeat(last - first),
             classes=len(WORDS),
-            ids=[
-                f"{word}/speaker{speaker:03}_take{take}"
-                for speaker in range(first, last)
-                for word in WORDS
-                for take in range(TAKES)
-            ],
+            ids=names[first * len(WORDS) * TAKES : last * len(WORDS) * TAKES],
             prepare=way_back(front_end),
             bounds=partial(bounds_of, trained, normalise),
         )
@@ -98,7 +98,35 @@ def load(
         key=content_key(repr(front_end), waves),
         notes=("synthetic: generated tones, not recordings of speech",),
         facts=facts_of(front_end, normalise),
+        shifts=Shifts(made=sound_corruptions(front_end, _sounds(names, speakers, seed))),
     )
+
+
+def ids_of(speakers: int) -> list[str]:
+    """Return the recordings' names, in the order of `recordings`."""
+    return [
+        f"{word}/speaker{speaker:03}_take{take}"
+        for speaker in range(speakers)
+        for word in WORDS
+        for take in range(TAKES)
+    ]
+
+
+def _sounds(names: Sequence[str], speakers: int, seed: int) -> Sounds:
+    """Return what finds recordings by their names; all are as long as the second."""
+    row_of = {name: row for row, name in enumerate(names)}
+
+    def read(ids: Sequence[str]) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+        rows = [row_of[id] for id in ids]
+        return _again(speakers, seed)[rows], np.full(len(rows), SECOND)
+
+    return read
+
+
+@lru_cache(maxsize=1)
+def _again(speakers: int, seed: int) -> NDArray[np.int16]:
+    """Return the recordings once more: nobody keeps them where their features are stored."""
+    return recordings(speakers, stream(seed, "augment"))
 
 
 def _speakers_of_parts(speakers: int) -> tuple[tuple[int, int], ...]:

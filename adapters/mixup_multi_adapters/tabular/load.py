@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from mixup_multi.engine.shift import Shifts
 from mixup_multi.engine.source import Data, TensorSource, Trial, check_finite
 from mixup_multi.engine.splits import Rows
 
+from .corruptions import table_corruptions
 from .encode import Encoder, fit_encoder
 from .fit import EncodeSettings
+from .layout import Columns
 from .split import SplitSettings, divide
 from .table import Table
 from .targets import REGRESSION_NOTE, Targets, fit_targets, groups_of
@@ -68,6 +71,7 @@ def split_and_encode(
             "cardinalities": encoder.cardinalities,
             **_scale(table, targets),
         },
+        shifts=Shifts(made=table_corruptions(Columns.of(encoder, train.inputs))),
     )
 
 
