@@ -27,15 +27,20 @@ ALLOWED: dict[str, set[str]] = {
     "engine": BASE | {"objectives", "engine"},
     "predict": BASE | {"attacks", "objectives", "predict"},
     "evaluations": BASE | {"attacks", "predict", "objectives", "engine", "evaluations"},
+    "drawing": set(),
+    # Analyses name data sets, models and methods as recipes do.
+    "analysis": BASE
+    | {"mix", "objectives", "engine", "door", "recipe.schema", "drawing", "analysis"},
     "door": {"errors"},
     "recipe": {"errors", "engine", "door", "recipe"},
     # What lies in an output folder has its home in grid, which knows nothing of reports.
-    "report": {"errors", "engine.cache", "report"}
+    "report": {"errors", "drawing", "engine.cache", "report"}
     | {
         f"grid.{name}"
-        for name in ("locks", "recipes", "store", "protocol", "selection", "evaluate")
+        for name in ("locks", "recipes", "store", "protocol", "selection", "evaluate", "analyses")
     },
-    "grid": BASE | {"objectives", "engine", "evaluations", "door", "recipe", "grid"},
+    "grid": BASE
+    | {"objectives", "engine", "evaluations", "analysis", "drawing", "door", "recipe", "grid"},
     "cli": {"errors", "engine", "door", "recipe", "grid", "report", "cli"},
     "__main__": {"cli"},
     "adapter": BASE | {"door", "engine.source", "engine.splits", "engine.cache"},
