@@ -81,7 +81,7 @@ class AdversarialBound(Analysis):
         """What the figure shows."""
         kind = "a linear model" if self.model == "linear" else "a ReLU network"
         return (
-            f"Second-order mixup loss (α = {self.alpha:g}) of {kind} without biases on"
+            f"Second-order mixup loss (alpha = {self.alpha:g}) of {kind} without biases on"
             f" {self.dataset.name}, and the second-order adversarial loss that it bounds once every"
             " training point is classified right (Zhang, L. et al. 2021); grey: not yet. Right:"
             " the slack (absent where it is negative), and the l2 radius of the ball."

@@ -1,4 +1,4 @@
-"""The contract of an analysis: settings, numbers, and a figure that is drawn from the numbers alone.
+"""The contract of an analysis: settings, numbers, and a figure drawn from them alone.
 
 What is drawn stands in the CSV beside the figure, so that anybody can draw it otherwise.
 """

@@ -72,7 +72,8 @@ def bound_of(
 
     def adversarial(size: Tensor) -> Tensor:
         second = size**2 / 2 * curvature * norms**2
-        return (loss + size * slope.abs() * norms + second).mean(-1)
+        mean_over_points: Tensor = (loss + size * slope.abs() * norms + second).mean(-1)
+        return mean_over_points
 
     right = ((logits > 0) == (labels > 0.5)).to(logits).mean(-1)
     return Bound(mixup.mean(-1), adversarial(radius), adversarial(least), least[..., 0], right)

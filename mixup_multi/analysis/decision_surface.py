@@ -182,10 +182,8 @@ def _draw(ax: Axes, found: Found, method: str) -> Any:
     if said.min() < 0.5 < said.max():
         ax.contour(x, y, said, levels=[0.5], colors="#000000", linewidths=1.2)
     for value, marker, colour in ((0.0, "o", "#053061"), (1.0, "^", "#67001F")):
-        points = [
-            found.column(n, what="point", probability=value).astype(float) for n in ("x1", "x2")
-        ]
-        ax.scatter(*points, s=12, marker=marker, c=colour, edgecolors="#FFFFFF", linewidths=0.4)
+        x1, x2 = (found.column(name, what="point", probability=value) for name in ("x1", "x2"))
+        ax.scatter(x1, x2, s=12, marker=marker, c=colour, edgecolors="#FFFFFF", linewidths=0.4)
     ax.set(aspect="equal", xticks=[], yticks=[])
     for side_of_box in ax.spines.values():
         side_of_box.set_edgecolor(INK)

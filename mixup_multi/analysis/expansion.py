@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -67,7 +68,7 @@ def mixup_loss(
     """
     own, weight = modified_law(alpha, nodes)
     total = 0.0
-    for rows in torch.arange(len(inputs)).split(max(1, CHUNK // (nodes * len(inputs)))):
+    for rows in _chunks(len(inputs), nodes * len(inputs)):
         mixed = torch.lerp(inputs[:, None], inputs[rows, None, None], own[:, None])
         logits = model(mixed.flatten(0, -2)).view(len(rows), -1, targets.shape[1])
         said = targets[rows, None].expand_as(logits)
@@ -86,7 +87,7 @@ def expansion(model: Function, inputs: Tensor, targets: Tensor, alpha: float) ->
     """Return the terms for any model; arguments as of `mixup_loss`."""
     n = len(inputs)
     parts = []
-    for rows in torch.arange(n).split(max(1, CHUNK // n)):
+    for rows in _chunks(n, n):
         at = inputs[rows].repeat_interleave(n, 0)
         along = (inputs - inputs[rows, None]).flatten(0, 1)
         logits, first, second = directional(model, at, along)
@@ -108,11 +109,17 @@ def directional(model: Function, at: Tensor, along: Tensor) -> tuple[Tensor, Ten
     """Return f, J v and v^T H v of each row `(m, c)`, at `at` `(m, d)` along v `(m, d)`."""
 
     def first(points: Tensor) -> tuple[Tensor, Tensor]:
-        logits, derivative = jvp(model, (points,), (along,))
-        return logits, derivative
+        pair: Any = jvp(model, (points,), (along,))
+        return pair[0], pair[1]
 
-    (logits, derivative), (_, second) = jvp(first, (at,), (along,))
+    found: Any = jvp(first, (at,), (along,))
+    (logits, derivative), (_, second) = found
     return logits, derivative, second
+
+
+def _chunks(rows: int, each: int) -> list[Tensor]:
+    """Return the rows in chunks, where each row makes `each` rows of the model."""
+    return list(torch.split(torch.arange(rows), max(1, CHUNK // each)))
 
 
 def _terms(logits: Tensor, targets: Tensor, first: Tensor, second: Tensor, alpha: float) -> Tensor:

@@ -106,11 +106,11 @@ class ImplicitBias(Analysis):
     def caption(self) -> str:
         """What the figure shows."""
         return (
-            f"Gradient descent on the exact losses of {self.n} separable points (α ="
-            f" {self.alpha:g}, η = {self.eta:g}; after Soudry et al. 2018 and Zou et al. 2023)."
+            f"Gradient descent on the exact losses of {self.n} separable points (alpha ="
+            f" {self.alpha:g}, eta = {self.eta:g}; after Soudry et al. 2018 and Zou et al. 2023)."
             " Soft: labels in [0, 1] in the loss h(f) - y f; signed: labels in [-1, 1] in"
-            " log(1 + exp(-y f)). Gaps are to the direction and margin of a hard-margin SVM, and dip"
-            " where w passes that direction on its way; a norm that stays level is that of a"
+            " log(1 + exp(-y f)). Gaps are to the direction and margin of a hard-margin SVM; they"
+            " dip where w passes that direction on its way. A norm that stays level is that of a"
             " finite minimiser."
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -32,7 +33,7 @@ def network(
         torch.manual_seed(seed_of(seed, "init"))
         sizes = [inputs, *widths, outputs]
         stages: dict[str, nn.Module] = {}
-        for number, (before, after) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for number, (before, after) in enumerate(itertools.pairwise(sizes)):
             layer = nn.Linear(before, after, bias=bias)
             name = f"layer{number}" if number else "input"
             last = number == len(widths)

@@ -1,7 +1,8 @@
 """MixupE's fast q against the exact one while a model of any modality is trained; and the losses.
 
-Nobody has published how good the approximation is. The losses follow the figure of Zou et al. (2023)
-that calls MixupE the stronger regulariser: its training loss lies above, its test loss below.
+Nobody has published how good the approximation is. The losses follow the figure of Zou et al.
+(2023) that calls MixupE the stronger regulariser: its training loss lies above, its test loss
+below.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+TRAIN = Train()
 HEADINGS = (
     *("method", "trial", "epoch", "correlation", "correlation_abs", "ratio", "same_sign"),
     *("mean_abs_q", "mean_abs_qhat", "train_loss", "clean_train_loss", "test_loss", "test_error"),
@@ -66,7 +68,7 @@ class QApproximation(Analysis):
     adapter: str
     dataset: Entry
     model: Entry
-    train: Train = Train()
+    train: Train = TRAIN
     alpha: float = 1.0
     eta: float = 1.0
     rows: int = 512
@@ -96,8 +98,8 @@ class QApproximation(Analysis):
         return (
             f"MixupE's exact q and fast qhat (Zou et al. 2023) of up to {self.rows} training"
             f" examples of {self.dataset.name}, {self.model.name}, in evaluation mode at the"
-            f" model's preferred point; α = {self.alpha:g}, η = {self.eta:g}. Below: the training"
-            " loss, which for all but ERM is that of mixed examples, and the test loss. Mean over"
+            f" model's preferred point; alpha = {self.alpha:g}, eta = {self.eta:g}. Below: the"
+            " training loss, of mixed examples, and the test loss. Mean over"
             f" {self.trials} trials, band ± one sample standard deviation."
         )
 

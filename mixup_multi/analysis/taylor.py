@@ -84,7 +84,7 @@ class Taylor(Analysis):
         """What the figure shows."""
         kind = "logistic regression" if self.model == "linear" else f"a {self.activation} network"
         return (
-            f"The mixup loss (all pairs, exact mean over shares, α = {self.alpha:g}) and its"
+            f"The mixup loss (all pairs, exact mean over shares, alpha = {self.alpha:g}) and its"
             " second-order expansion, plain loss + R₁ + R₂ + R₃ (Zhang, L. et al. 2021), of"
             f" {kind} on up to {self.rows} rows of {self.dataset.name}, while it is trained. Right:"
             " the terms (R₃ only where it is not 0), and the error, expansion - mixup loss."

@@ -2,7 +2,7 @@
 
 two_moons    two half circles that reach into each other
 spirals      two spirals around one another
-soudry       separable by a line through 0, mirrored, with known support vectors (Soudry et al. 2018)
+soudry       separable by a line through 0, with known support vectors (Soudry et al. 2018)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The analyses of a recipe at the end of `mixup-multi run`: made where they are missing, and told."""
+"""The analyses of a recipe, at the end of `mixup-multi run`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def run_analyses(
     except KeyboardInterrupt:
         _say(console, "\nStopped. What is done is kept; to go on, run the same command again.")
         return 130
-    _say(console, f"{len(asked) - failed} analyses in {site.out / FOLDER}")
+    there = len(asked) - len(missing_analyses(asked, site.out))
+    _say(console, f"{there} of {len(asked)} analyses in {site.out / FOLDER}")
     if failed:
         _say(
             console, f"[red]{failed} analyses failed[/]; tracebacks: failure.json in their folders"

@@ -58,7 +58,7 @@ def whole_record(folder: Path) -> dict[str, Any] | None:
     """Return what an analysis.json holds; None where it, or a file that it names, is not whole."""
     try:
         record = read_json(folder / "analysis.json")
-    except DamagedError:
+    except (DamagedError, OSError):
         return None
     if record is None:
         return None

@@ -161,7 +161,7 @@ class Document:
         only_analyses = bool(outer.get("analyses")) and not shared
         parts = outer.pop("parts", [] if only_analyses else [{}])
         if not isinstance(parts, list) or not (parts or only_analyses):
-            raise SettingError("parts is not a list of matrices", ("parts",))
+            raise SettingError(f"parts is {parts!r}: expected a list of matrices", ("parts",))
         outer["parts"] = [_merged(shared, part) for part in parts]
         try:
             return Recipe.model_validate_json(json.dumps(outer))
