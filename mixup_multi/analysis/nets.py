@@ -12,8 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from mixup_multi.batch import Batch
+from mixup_multi.engine.cache import content_key
 from mixup_multi.engine.record import diverged
-from mixup_multi.objectives.objective import Objective
+from mixup_multi.engine.source import Data, TensorSource
+from mixup_multi.engine.training import Training
+from mixup_multi.objectives.objective import Memory, Objective
 from mixup_multi.points import Staged
 from mixup_multi.streams import seed_of, stream
 
@@ -71,17 +74,30 @@ def trained(
 
     Raises:
         DivergedError: the loss is no longer a finite number.
+        PointError: the model does not offer what the method asks for.
     """
     generator = stream(seed, "mix")
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     batch = Batch(inputs, targets, torch.arange(len(targets)))
+    objective = objective.fit(Training(_data_of(inputs, targets)))
+    objective.check(model)
+    memory: Memory = {}
     looked_at = set(steps)
     for step in range(max(steps) + 1):
         if step in looked_at:
             yield step
-        terms = objective(model, batch, generator)
+        terms = objective(model, batch, generator, memory)
         if not bool(torch.isfinite(terms.total)):
             raise diverged(f"the loss is {float(terms.total)} at step {step}", None)
         optimizer.zero_grad()
         terms.total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        memory = terms.memory
+
+
+def _data_of(inputs: Tensor, targets: Tensor) -> Data:
+    """Return a table as a data set, for what an objective asks of its training part."""
+    ids = [f"row-{i}" for i in range(len(targets))]
+    source = TensorSource(inputs, targets, targets.shape[1], ids)
+    classes = tuple(map(str, range(targets.shape[1])))
+    return Data("table", source, source, None, classes, content_key(inputs, targets))

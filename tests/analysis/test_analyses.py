@@ -13,7 +13,7 @@ import torch
 from mixup_multi import door
 from mixup_multi.analysis import Analysis, Found
 from mixup_multi.drawing import drawn, drawn_png
-from mixup_multi.errors import SettingError
+from mixup_multi.errors import PointError, SettingError
 
 SMALL = {"steps": 12, "records": 4}
 TRAINED = {"train": {"epochs": 2, "batch_size": 32}}
@@ -23,7 +23,7 @@ CASES: list[dict[str, Any]] = [
     {"name": "taylor", **SMALL, **MOONS},
     {"name": "taylor", **SMALL, **IRIS, "rows": 12},
     {"name": "taylor", **SMALL, **MOONS, "model": "network", "activation": "tanh"},
-    {"name": "taylor", **SMALL, **MOONS, "method": {"name": "erm"}},
+    {"name": "taylor", **SMALL, **MOONS, "method": {"name": "mixupe_exact"}},
     {"name": "adversarial_bound", **SMALL},
     {"name": "adversarial_bound", **SMALL, **MOONS, "model": "network"},
     {"name": "implicit_bias", **SMALL},
@@ -109,6 +109,12 @@ def test_what_cannot_be_is_said_before_anything_is_computed(
 def test_the_bound_is_of_two_classes() -> None:
     with pytest.raises(SettingError, match="3 classes: the bound is of two"):
         computed({"name": "adversarial_bound", **IRIS})
+
+
+def test_a_method_is_checked_against_the_model() -> None:
+    entry = {"name": "taylor", **SMALL, **MOONS, "method": {"name": "mixup", "points": "head"}}
+    with pytest.raises(PointError, match="'head', which this model does not offer"):
+        computed(entry)
 
 
 def test_inputs_have_to_be_one_tensor() -> None:
