@@ -7,8 +7,10 @@ are two losses, which agree on unmixed points and nowhere else:
     signed   softplus(-s~ f(x~)),           s~ mixed from {-1, 1}
 
 The soft loss of a pair of two classes grows in both directions of w, so its mean has a finite
-minimiser; the signed loss is bounded by softplus(0) at s~ = 0 and falls with the norm of w, like
-that of plain training (Soudry et al. 2018).
+minimiser. So has the signed one, though far away: between points of margins m and m' the label
+changes its sign at lambda = 1/2 and f at m' / (m + m'), and where the signs differ the loss grows
+with the norm of w. Only where all margins are equal, or pairs stay within a class, does the norm
+grow for ever, as in plain training (Soudry et al. 2018).
 """
 
 from __future__ import annotations
@@ -70,6 +72,28 @@ def loss_of(data: Weighted, w: Tensor, labels: Labels) -> Tensor:
     else:
         values = functional.softplus(-data.signs * f)
     return data.weights @ values
+
+
+def least(data: Weighted, labels: Labels) -> Tensor:
+    """Return the `w` `(d,)` of the least loss, for losses that have one, by L-BFGS."""
+    w = (data.weights * data.signs) @ data.points
+    w.requires_grad_()
+    optimizer = torch.optim.LBFGS(
+        [w],
+        max_iter=2000,
+        tolerance_grad=1e-10,
+        tolerance_change=1e-15,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        loss = loss_of(data, w, labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    return w.detach()
 
 
 def fast_q(data: Weighted, w: Tensor) -> Tensor:

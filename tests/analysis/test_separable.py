@@ -13,6 +13,7 @@ from mixup_multi.analysis.separable import (
     angle_gap,
     fast_q,
     largest_margin,
+    least,
     loss_of,
     margin_gap,
     mixed,
@@ -106,3 +107,23 @@ def test_soft_labels_have_a_finite_minimiser(
     assert angle > 0.01
     assert angle > 3 * found["ERM"][1500][1]
     assert found["Mixup, soft, same class"][1500][0] > 1.8 * norm
+
+
+@pytest.mark.parametrize(("labels", "low", "high"), [("soft", 1.0, 1.5), ("signed", 10, 30)])
+def test_both_losses_have_a_finite_minimiser(labels: str, low: float, high: float) -> None:
+    data = mixed(*points(1), 1.0, "any", 40)
+    w = least(data, labels)  # type: ignore[arg-type]
+    assert low < float(w.norm()) < high
+    value = float(loss_of(data, w, labels))  # type: ignore[arg-type]
+    for longer in (0.9, 1.1, 2.0, 10.0):
+        assert float(loss_of(data, longer * w, labels)) > value  # type: ignore[arg-type]
+
+
+def test_equal_margins_have_none_for_the_signed_loss() -> None:
+    """The four support vectors alone: the loss falls for ever along their best direction."""
+    places, label = soudry(stream(0, "points"), n=4)
+    data = mixed(places, 2 * label - 1, 1.0, "any", 40)
+    values = [float(loss_of(data, torch.full((2,), k).double(), "signed")) for k in (1.0, 10, 100)]
+    assert values[0] > values[1] > values[2]
+    soft = [float(loss_of(data, torch.full((2,), k).double(), "soft")) for k in (1.0, 10, 100)]
+    assert soft[0] < soft[1] < soft[2]
