@@ -95,12 +95,13 @@ class QApproximation(Analysis):
     @property
     def caption(self) -> str:
         """What the figure shows."""
+        trials = f"Mean over {self.trials} trials, band ± one sample standard deviation."
         return (
             f"MixupE's exact q and fast qhat (Zou et al. 2023) of up to {self.rows} training"
             f" examples of {self.dataset.name}, {self.model.name}, in evaluation mode at the"
             f" model's preferred point; alpha = {self.alpha:g}, eta = {self.eta:g}. Below: the"
-            " training loss, of mixed examples, and the test loss. Mean over"
-            f" {self.trials} trials, band ± one sample standard deviation."
+            " training loss, of mixed examples, and the test loss."
+            f" {trials if self.trials > 1 else 'One trial.'}"
         )
 
     def compute(self, root: Path, device: torch.device) -> Found:

@@ -24,11 +24,11 @@ def analysis_sheet(collected: Collected) -> Sheet | None:
         " below.",
         headings=("Analysis", "Quantity", "Value"),
         rows=tuple(
-            (*words(record["label"], name), Entry(f"{value:.4g}", value))
+            (*words(_title(record), name), Entry(f"{value:.4g}", value))
             for record in records
             for name, value in record["values"].items()
         ),
-        notes=tuple(f"{record['label']}: {_described(record)}" for record in records),
+        notes=tuple(f"{_title(record)}: {_described(record)}" for record in records),
     )
 
 
@@ -37,7 +37,7 @@ def analysis_pictures(collected: Collected, report: Path) -> Iterator[Picture]:
     for number, (folder, record) in enumerate(collected.analyses.items(), 1):
         yield Picture(
             name=f"analysis-{number}",
-            title=str(record["label"]),
+            title=_title(record),
             svg=(folder / "figure.svg").read_text("utf-8"),
             alt=f"{record['label']}: {record['caption']} The numbers are in the CSV.",
             caption=str(record["caption"]),
@@ -46,12 +46,18 @@ def analysis_pictures(collected: Collected, report: Path) -> Iterator[Picture]:
         )
 
 
+def _title(record: Mapping[str, Any]) -> str:
+    """Return the label, with the analysis behind it where it says something else."""
+    label, name = str(record["label"]), str(record["name"])
+    return label if label == name else f"{label} ({name})"
+
+
 def _described(record: Mapping[str, Any]) -> str:
     settings = ", ".join(f"{key} {_said(value)}" for key, value in record["settings"].items())
     place = record["environment"]
     packages = ", ".join(f"{name} {place['packages'][name]}" for name in ("torch", "scikit-learn"))
     return (
-        f"{record['name']} ({settings}). {record['seconds']:.1f} s on {place['device_name']};"
+        f"{settings}. {record['seconds']:.1f} s on {place['device_name']};"
         f" Python {place['python']}, {packages}, commit {place['commit']}"
     )
 

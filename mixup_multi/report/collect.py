@@ -64,6 +64,8 @@ def collect(out: Path) -> Collected:
     selected, unselected = reported(finished, read_protocol(out))
     shown, told_apart = tell_apart(selected)
     recipes, damaged = kept_recipes(out)
+    places = {name: i for i, name in enumerate(n for r in recipes for n in r.analyses)}
+    last = len(places)
     return Collected(
         out=out,
         finished=tuple(shown),
@@ -73,7 +75,7 @@ def collect(out: Path) -> Collected:
         recipes=tuple(recipes),
         damaged_recipes=tuple(damaged),
         tried=len(finished) - len(selected) - len(unselected),
-        analyses=analyses,
+        analyses=dict(sorted(analyses.items(), key=lambda one: places.get(one[0].name, last))),
     )
 
 

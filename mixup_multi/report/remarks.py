@@ -97,6 +97,9 @@ def _not_analysed(collected: Collected) -> Iterator[Remark]:
     if absent := [title for name, title in planned.items() if name not in made]:
         text = "These planned analyses are not made; run their recipe again."
         yield Remark("problem", text, tuple(absent))
+    elif planned:
+        text = f"Of {len(planned):,} planned analyses none is absent."
+        yield Remark("condition", text)
 
 
 def _gaps(groups: Iterable[Group]) -> Iterator[Remark]:

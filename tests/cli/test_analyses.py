@@ -136,3 +136,18 @@ def test_it_comes_back_from_json_and_fits_the_schema(tmp_path: Path) -> None:
         jsonschema.validate(json.loads(json.dumps(document.content)), recipe_schema())
     wrong = {"title": "t", "analyses": [{"name": "taylor", "stesp": 3}]}
     assert list(jsonschema.Draft202012Validator(recipe_schema()).iter_errors(wrong))
+
+
+def test_the_report_keeps_the_recipes_order(tmp_path: Path) -> None:
+    entries = "".join(
+        f"  - {{name: implicit_bias, label: {label}, steps: 2, records: 2, seed: {seed}}}\n"
+        for seed, label in enumerate("zayb")
+    )
+    recipe, out = write(tmp_path / "a.yaml", f"title: t\nanalyses:\n{entries}"), tmp_path / "out"
+    assert invoke("run", recipe, "--out", out).code == 0
+    assert invoke("report", out).code == 0
+    text = (out / "report" / "report.md").read_text()
+    headings = [line for line in text.splitlines() if line.startswith("### ")]
+    shown = [line[4] for line in headings if "implicit\\_bias" in line]
+    assert shown == list("zayb")
+    assert "Of 4 planned analyses none is absent" in text
