@@ -17,13 +17,14 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from mixup_multi.errors import SettingError, did_you_mean
 
 ADAPTERS = "mixup_multi.adapters"
 OBJECTIVES = "mixup_multi.objectives"
 EVALUATIONS = "mixup_multi.evaluations"
+ANALYSES = "mixup_multi.analyses"
 CODECS = "mixup_multi.codecs"
 MADE = {
     OBJECTIVES: ("draw", "loss"),
@@ -31,6 +32,7 @@ MADE = {
     CODECS: (),
     "mixup_multi.predictors": ("probabilities",),
     EVALUATIONS: ("measure",),
+    ANALYSES: ("compute", "draw"),
 }
 """What is made by name, by entry-point group, and the methods by which it is known.
 
@@ -108,7 +110,8 @@ def load_objective(name: str) -> Callable[..., Any]:
 
 def kind_of(group: str) -> str:
     """Return what an entry-point group's members are, for messages: `objective`, `attack`."""
-    return group.rpartition(".")[2].removesuffix("s")
+    plural = group.rpartition(".")[2]
+    return f"{plural.removesuffix('es')}is" if plural.endswith("yses") else plural.removesuffix("s")
 
 
 def _one_of(group: str) -> str:
@@ -211,6 +214,8 @@ def build(factory: Callable[..., Any], *args: Any, settings: Mapping[str, Any]) 
                     f" (see {expected.__module__})",
                     path=(key,),
                 )
+        if _has_sections(parameters[key][0]):
+            value = TypeAdapter(parameters[key][0]).validate_json(json.dumps(value))
         arguments[key] = tuple(value) if isinstance(value, list) else value
     return factory(*args, **arguments)
 
@@ -272,6 +277,13 @@ def settings_of(factory: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
         for name, parameter in inspect.signature(factory).parameters.items()
         if parameter.kind in kinds
     }
+
+
+def _has_sections(annotation: Any) -> bool:
+    """Return whether a parameter takes sections of a recipe, such as `Train`, or lists of them."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return any(map(_has_sections, typing.get_args(annotation)))
 
 
 def _nested(annotation: Any) -> type | None:

@@ -31,16 +31,21 @@ ALLOWED: dict[str, set[str]] = {
     "engine": BASE | {"objectives", "engine"},
     "metrics": {"errors", "metrics"},
     "evaluations": BASE | {"attacks", "predict", "objectives", "engine", "metrics", "evaluations"},
+    "drawing": set(),
+    # Analyses name data sets, models and methods as recipes do.
+    "analysis": BASE
+    | {"mix", "objectives", "engine", "door", "recipe.schema", "drawing", "analysis"},
     "door": {"errors"},
     "recipe": {"errors", "engine", "door", "recipe"},
     # What lies in an output folder has its home in grid, which knows nothing of reports.
-    "report": {"errors", "engine.cache", "metrics", "report"}
+    "report": {"errors", "drawing", "engine.cache", "metrics", "report"}
     | {
         f"grid.{name}"
-        for name in ("locks", "recipes", "store", "protocol", "selection", "evaluate")
+        for name in ("locks", "recipes", "store", "protocol", "selection", "evaluate", "analyses")
     },
     "grid": BASE
-    | {"mix", "latent", "objectives", "engine", "evaluations", "door", "recipe", "grid"},
+    | {"mix", "latent", "objectives", "engine", "evaluations", "analysis", "drawing"}
+    | {"door", "recipe", "grid"},
     "sklearn": BASE | {"objectives", "engine", "door", "sklearn"},
     "cli": {"errors", "engine", "door", "recipe", "grid", "report", "cli"},
     "__main__": {"cli"},

@@ -49,7 +49,7 @@ def test_the_wheel_holds_no_tests_and_claims_no_strangers_name(wheel: list[str])
 def test_every_entry_point_loads() -> None:
     from importlib.metadata import entry_points
 
-    for group in ("adapters", "objectives", "blends"):
+    for group in ("adapters", "objectives", "blends", "analyses"):
         points = entry_points(group=f"mixup_multi.{group}")
         assert points, group
         for point in points:

@@ -108,7 +108,7 @@ def run(
     ] = None,
     set_: SetOption = None,
 ) -> None:
-    """Train every cell of the recipes that is not done, then print one table.
+    """Train every cell of the recipes that is not done, print one table, and make their analyses.
 
     Several runs, also on several machines, may share an output folder: they divide the cells.
 

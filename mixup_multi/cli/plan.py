@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mixup_multi.errors import SettingError, did_you_mean
-from mixup_multi.recipe.cell import Cell
+from mixup_multi.recipe.cell import Cell, Choice
+from mixup_multi.recipe.expand import analyses_of
 from mixup_multi.recipe.load import load_recipe
 from mixup_multi.recipe.schema import Recipe
 from mixup_multi.recipe.search import Unit, expanded
@@ -16,13 +17,14 @@ from mixup_multi.report.paper import tables
 
 @dataclass(frozen=True)
 class Planned:
-    """A recipe with its cells, the choices on which further cells wait, and its file's text."""
+    """A recipe with its cells, the choices on which others wait, its analyses, its file's text."""
 
     name: str
     recipe: Recipe
     cells: tuple[Cell, ...]
     text: str
     units: tuple[Unit, ...] = ()
+    analyses: tuple[Choice, ...] = ()
 
     @property
     def templates(self) -> list[Cell]:
@@ -42,10 +44,11 @@ def plan(names: Sequence[str], assignments: Sequence[str]) -> list[Planned]:
         try:
             _check_papers(recipe)
             cells, units = expanded(recipe, document.where)
+            analyses = analyses_of(recipe, document.where)
         except SettingError as error:
             raise document.error(error) from error
         name, text = document.path.stem, document.text
-        planned.append(Planned(name, recipe, tuple(cells), text, tuple(units)))
+        planned.append(Planned(name, recipe, tuple(cells), text, tuple(units), analyses))
     return planned
 
 
@@ -61,6 +64,11 @@ def _check_papers(recipe: Recipe) -> None:
 def distinct_cells(planned: Sequence[Planned]) -> list[Cell]:
     """Return the cells of all recipes; one that several share runs once."""
     return list({cell.key: cell for item in planned for cell in item.cells}.values())
+
+
+def distinct_analyses(planned: Sequence[Planned]) -> list[Choice]:
+    """Return the analyses of all recipes; one that several share is made once."""
+    return list({one.canonical: one for item in planned for one in item.analyses}.values())
 
 
 def output_folder(given: Path | None, planned: Sequence[Planned]) -> Path:

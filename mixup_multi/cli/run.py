@@ -9,8 +9,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from mixup_multi.cli.analyses import run_analyses
 from mixup_multi.cli.evaluate import evaluate_cells, print_evaluations
-from mixup_multi.cli.plan import Planned, distinct_cells, output_folder, plan
+from mixup_multi.cli.plan import (
+    Planned,
+    distinct_analyses,
+    distinct_cells,
+    output_folder,
+    plan,
+)
 from mixup_multi.cli.progress import TerminalWatcher
 from mixup_multi.cli.results import print_results
 from mixup_multi.cli.searches import chosen_lines, search_lines
@@ -78,17 +85,36 @@ class RunOptions:
 
 
 def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOptions) -> int:
-    """Run recipes and return the exit code: 0, 2 where cells failed, 130 after Ctrl-C."""
+    """Run recipes and return the exit code: 0, 2 where something failed, 130 after Ctrl-C."""
     cluster = options.cluster()
     device = pick_device(options.device if cluster is None else "cpu")
     planned = plan(names, assignments)
-    cells = distinct_cells(planned)
     out = output_folder(options.out, planned)
     for item in planned:
-        keep_recipe(out, item.name, item.recipe, item.cells, options.command, item.text)
+        keep_recipe(
+            *(out, item.name, item.recipe, item.cells, options.command, item.text), item.analyses
+        )
     console = Console()
-    watcher = TerminalWatcher(console, cells)
     site = Site(options.data, out, device, options.devices)
+    code = 0
+    if any(item.templates for item in planned):
+        code = _run_cells(planned, site, options, cluster, console)
+    asked = distinct_analyses(planned)
+    if code == 130 or not asked:
+        return code
+    return max(code, run_analyses(console, asked, site, skip_missing=options.skip_missing))
+
+
+def _run_cells(
+    planned: Sequence[Planned],
+    site: Site,
+    options: RunOptions,
+    cluster: RayOptions | None,
+    console: Console,
+) -> int:
+    """Train and evaluate all cells, print their tables, and return the exit code."""
+    cells, out = distinct_cells(planned), site.out
+    watcher = TerminalWatcher(console, cells)
     runner = _Runner(site, watcher, watcher, options, cluster)
     try:
         with watcher.progress, tracked(watcher, options.tracker, out) as runner.told:

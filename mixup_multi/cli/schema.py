@@ -10,6 +10,8 @@ from mixup_multi import door
 from mixup_multi.recipe.schema import Recipe
 
 Schema = dict[str, Any]
+ENTRIES = {door.OBJECTIVES: "MethodEntry", door.EVALUATIONS: "Entry", door.ANALYSES: "Entry"}
+"""The keys, beside settings, of what stands in a list of a recipe, by entry-point group."""
 
 
 def print_schema() -> None:
@@ -23,11 +25,12 @@ def recipe_schema() -> Schema:
     definitions = schema["$defs"]
     matrix = definitions["Matrix"]["properties"]
     for group in door.MADE:
-        own = {door.OBJECTIVES: "MethodEntry", door.EVALUATIONS: "Entry"}.get(group)
+        own = ENTRIES.get(group)
         common = {} if own is None else definitions[own]["properties"]
         definitions.update(_group(group, common))
     matrix["methods"]["items"] = _reference(door.OBJECTIVES)
     matrix["evaluate"]["items"] = _reference(door.EVALUATIONS)
+    schema["properties"]["analyses"]["items"] = _reference(door.ANALYSES)
     for kind in ("datasets", "models"):
         matrix[kind]["items"] = {"anyOf": [{"type": "string"}, matrix[kind]["items"]]}
     single = {**schema["properties"], **matrix}

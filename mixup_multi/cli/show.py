@@ -30,12 +30,14 @@ def show_recipes(names: Sequence[str], assignments: Sequence[str], data: Path) -
     for item in plan(names, assignments):
         _print_settings(console, item)
         check_validation([*item.cells, *judged(item.units)], shelf)
-        console.print(_costs(item.templates, shelf))
+        if item.templates:
+            console.print(_costs(item.templates, shelf))
         for line in codec_lines(item.templates):
             console.print(escape(line), highlight=False, soft_wrap=True)
         for cell in item.cells:
             console.print(f"{cell.key}  {escape(cell.title)}", highlight=False, soft_wrap=True)
-        console.print(f"{len(item.cells)} cells")
+        analyses = f", {len(item.analyses)} analyses" if item.analyses else ""
+        console.print(f"{len(item.cells)} cells{analyses}")
         for line in search_lines(item.units):
             console.print(escape(line), highlight=False, soft_wrap=True)
 
@@ -49,6 +51,8 @@ def _print_settings(console: Console, item: Planned) -> None:
         for kind, choice in cell.choices().items():
             seen[f"{kind} {choice.label}: {choice.name}{_listed(choice.settings)}"] = None
         seen[f"train:{_listed(cell.train.model_dump(mode='json'))}"] = None
+    for choice in item.analyses:
+        seen[f"analysis {choice.label}: {choice.name}{_listed(choice.settings)}"] = None
     for line in sorted(seen):
         console.print("  " + escape(line), highlight=False, soft_wrap=True)
 

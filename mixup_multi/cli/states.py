@@ -12,10 +12,11 @@ from typing import Any
 import torch
 
 from mixup_multi.cli.codecs import codec_lines
-from mixup_multi.cli.plan import distinct_cells, output_folder, plan
+from mixup_multi.cli.plan import distinct_analyses, distinct_cells, output_folder, plan
 from mixup_multi.cli.searches import SearchStates, judged, search_states
 from mixup_multi.errors import OutputError
 from mixup_multi.grid import index
+from mixup_multi.grid.analyses import missing_analyses
 from mixup_multi.grid.checks import DataKeys, check_validation
 from mixup_multi.grid.estimate import Basis, Estimate, speeds_of
 from mixup_multi.grid.shelf import Shelf, Site
@@ -40,14 +41,21 @@ def print_states(
     searches = search_states(cells, units, folder, lambda some: states_of(some, folder, keys))
     states = searches.states
     left = _time_left(folder, states)
+    due = missing_analyses(distinct_analyses(planned), folder)
+    analyses = [
+        {"analysis": one.label, "state": "to do" if one in due else "done"}
+        for one in distinct_analyses(planned)
+    ]
     if as_json:
-        sys.stdout.write(json.dumps(_document(folder, states, left, searches), indent=1) + "\n")
+        document = {**_document(folder, states, left, searches), "analyses": analyses}
+        sys.stdout.write(json.dumps(document, indent=1) + "\n")
         return
     lines = [_line(state) for state in states]
     counts = ", ".join(f"{n} {name}" for name, n in counted(states).items() if n)
     said = f": {counts}" if counts else ""
     lines += [f"{len(states)} cells in {folder}{said}", *_said(left), *searches.lines]
     lines += codec_lines([state.cell for state in states], folder)
+    lines += [f"{one['state']:<8}analysis {one['analysis']}" for one in analyses]
     sys.stdout.write("\n".join(lines) + "\n")  # rich takes seconds for ten thousand lines
 
 

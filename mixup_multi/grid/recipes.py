@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mixup_multi.engine.cache import not_written
 from mixup_multi.engine.sealed import DamagedError
+from mixup_multi.grid.analyses import folder_of
 from mixup_multi.grid.sealed_json import read_json, write_json
-from mixup_multi.recipe.cell import Cell
+from mixup_multi.recipe.cell import Cell, Choice
 from mixup_multi.recipe.schema import Recipe
 
 FOLDER = "recipes"
@@ -32,6 +33,7 @@ class KeptRecipe:
         command: the command that ran it, but for where data and results lie.
         text: the recipe's file, before changes by the command.
         cells: every planned cell: its key, and its line for people.
+        analyses: the folder and the label of every analysis.
     """
 
     name: str
@@ -41,10 +43,17 @@ class KeptRecipe:
     command: str
     text: str
     cells: Mapping[str, str]
+    analyses: Mapping[str, str] = field(default_factory=dict)
 
 
 def keep_recipe(
-    out: Path, name: str, recipe: Recipe, cells: Sequence[Cell], command: str, text: str
+    out: Path,
+    name: str,
+    recipe: Recipe,
+    cells: Sequence[Cell],
+    command: str,
+    text: str,
+    analyses: Sequence[Choice] = (),
 ) -> None:
     """Keep a recipe in `out`; the same recipe and command leave one file, however often they run.
 
@@ -60,6 +69,8 @@ def keep_recipe(
         "text": text,
         "cells": {cell.key: cell.title for cell in cells},
     }
+    if analyses:
+        content["analyses"] = {folder_of(out, one).name: one.label for one in analyses}
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
     path = out / FOLDER / f"{name}-{digest}.json"
     try:
@@ -89,4 +100,5 @@ def _kept(content: Mapping[str, Any]) -> KeptRecipe:
         command=str(content["command"]),
         text=str(content["text"]),
         cells={str(key): str(title) for key, title in content["cells"].items()},
+        analyses={str(key): str(label) for key, label in content.get("analyses", {}).items()},
     )

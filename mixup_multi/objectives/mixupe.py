@@ -139,7 +139,7 @@ class MixupE(Objective):
         form = FORMS[self.form]
         if self.weight == 0:
             return self.inner.loss(model, batch, draw)
-        probe = _Probe(self._mean_at(model, draw), len(batch)) if form.exact else None
+        probe = Probe(self._mean_at(model, draw), len(batch)) if form.exact else None
         mixed, clean = (self._together if self.fused else self._apart)(model, batch, draw, probe)
         if probe is not None:
             response = self.inner.loss_fn.mean_response(clean) - batch.targets
@@ -160,7 +160,7 @@ class MixupE(Objective):
         return self.mean if self.inner.point(model, draw) == "input" else None
 
     def _apart(
-        self, model: nn.Module, batch: Batch, draw: Draw, probe: _Probe | None
+        self, model: nn.Module, batch: Batch, draw: Draw, probe: Probe | None
     ) -> tuple[Terms, Tensor]:
         """Two passes, as the papers do; a BatchNorm updates its statistics in both."""
         mixed = self.inner.loss(model, batch, draw)
@@ -169,7 +169,7 @@ class MixupE(Objective):
         return mixed, run_edited(model, batch.inputs, {self.inner.point(model, draw): probe})
 
     def _together(
-        self, model: nn.Module, batch: Batch, draw: Draw, probe: _Probe | None
+        self, model: nn.Module, batch: Batch, draw: Draw, probe: Probe | None
     ) -> tuple[Terms, Tensor]:
         """One pass: clean rows above mixed rows from the point on."""
         blending = self.inner.blending(model, batch, draw)
@@ -184,7 +184,7 @@ class MixupE(Objective):
         return self.inner.score(mixed, batch.targets, blending), clean
 
 
-class _Probe:
+class Probe:
     """The edit x_i + a_i (E[x'] - x_i) with a = 0: f's derivative in a_i is J_f (E[x'] - x_i).
 
     Differentiating twice in reverse works through train-mode BatchNorm, where forward mode fails.

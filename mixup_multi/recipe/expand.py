@@ -15,6 +15,8 @@ from mixup_multi.recipe.explain import Place
 from mixup_multi.recipe.schema import Entry, Matrix, Recipe
 
 MOST_CELLS = 1_000_000
+SINGULARS = {"evaluate": "evaluation", "analyses": "analysis"}
+PLURALS = {"evaluate": "evaluations", "analyses": "analyses"}
 
 
 Locate = Callable[[Place], str]
@@ -123,15 +125,39 @@ def evaluations_of(entries: Sequence[Entry], locate: Locate) -> tuple[Choice, ..
         SettingError: an unknown name or setting, or one label for two of them, with its path.
     """
     choices = _choices("evaluate", entries, partial(door.load_maker, door.EVALUATIONS), locate)
+    _check_labels("evaluate", choices, "{name: error, label: PGD-10, attack: {name: pgd}}")
+    return tuple(choices)
+
+
+def analyses_of(recipe: Recipe, locate: Locate = str) -> tuple[Choice, ...]:
+    """Return a recipe's checked analyses.
+
+    Raises:
+        SettingError: an unknown name, a setting that none of them takes, or one label for two of
+            them, with its path.
+    """
+    maker = partial(door.load_maker, door.ANALYSES)
+    choices = _choices("analyses", recipe.analyses, maker, locate)
+    _check_labels("analyses", choices, "{name: taylor, label: alpha 0.2, alpha: 0.2}")
+    for index, choice in enumerate(choices):
+        try:
+            door.make(door.ANALYSES, {"name": choice.name, **choice.settings})
+        except SettingError as error:
+            message = f"analysis {choice.name!r}: {error}"
+            raise SettingError(message, ("analyses", index, *error.path)) from error
+    return tuple(choices)
+
+
+def _check_labels(kind: str, choices: Sequence[Choice], example: str) -> None:
+    """Raise `SettingError` where two entries of a list have one label."""
     seen: dict[str, int] = {}
     for index, choice in enumerate(choices):
         if seen.setdefault(choice.label, index) != index:
             raise SettingError(
-                f"two evaluations are both shown as {choice.label!r}; give each a label of its own,"
-                " e.g. {name: error, label: PGD-10, attack: {name: pgd}}",
-                ("evaluate", index),
+                f"two {PLURALS[kind]} are both shown as {choice.label!r}; give each a label of its"
+                f" own, e.g. {example}",
+                (kind, index),
             )
-    return tuple(choices)
 
 
 def _check_number(part: Matrix) -> None:
@@ -176,8 +202,7 @@ def _choices(
         try:
             settings = door.check_settings(factory_of(entry.name), entry.settings, own)
         except SettingError as error:
-            singular = "evaluation" if kind == "evaluate" else kind.removesuffix("s")
-            message = f"{singular} {entry.name!r}: {error}"
+            message = f"{SINGULARS.get(kind, kind.removesuffix('s'))} {entry.name!r}: {error}"
             raise SettingError(message, (kind, index, *error.path)) from error
         choices.append(Choice(entry.name, entry.shown, settings, locate((kind, index))))
     return choices

@@ -158,9 +158,10 @@ class Document:
             raise SettingError(f"a key that is not plain text ({error})") from error
         shared = {key: value for key, value in plain.items() if key in Matrix.model_fields}
         outer = {key: value for key, value in plain.items() if key not in shared}
-        parts = outer.pop("parts", [{}])
-        if not isinstance(parts, list):
-            raise SettingError("parts is not a list of matrices", ("parts",))
+        only_analyses = bool(outer.get("analyses")) and not shared
+        parts = outer.pop("parts", [] if only_analyses else [{}])
+        if not isinstance(parts, list) or not (parts or only_analyses):
+            raise SettingError(f"parts is {parts!r}: expected a list of matrices", ("parts",))
         outer["parts"] = [_merged(shared, part) for part in parts]
         try:
             return Recipe.model_validate_json(json.dumps(outer))

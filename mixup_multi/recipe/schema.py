@@ -153,16 +153,19 @@ class EvaluationList(BaseModel):
 
 
 class Recipe(Strict):
-    """A title and one or more matrices.
+    """A title, and matrices or analyses or both.
 
     Attributes:
         title: one line.
         source: which table or section of which paper this follows.
         notes: what a reader of the results has to know, printed with them.
-        parts: the matrices; a recipe file may also be a single matrix, without `parts`.
+        parts: the matrices; a recipe file may also be a single matrix, without `parts`. None where
+            there are analyses.
+        analyses: what is computed and drawn by itself, without cells.
     """
 
     title: str
     source: str = ""
     notes: tuple[str, ...] = ()
-    parts: Annotated[tuple[Matrix, ...], Field(min_length=1)]
+    parts: tuple[Matrix, ...] = ()
+    analyses: tuple[Entry, ...] = ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mixup_multi.report.analyses import analysis_pictures, analysis_sheet
 from mixup_multi.report.collect import collect
 from mixup_multi.report.conditions import (
     cost_sheet,
@@ -66,6 +67,8 @@ class Report:
         remarks: what to know before any number.
         sections: a group of tables and figures each.
         environments: `made_with` as a table.
+        analyses: the figures of analyses.
+        analysis_numbers: the table beside them; None where there is none.
     """
 
     title: str
@@ -74,6 +77,8 @@ class Report:
     remarks: tuple[Remark, ...]
     sections: tuple[Section, ...]
     environments: Sheet
+    analyses: tuple[Picture, ...] = ()
+    analysis_numbers: Sheet | None = None
 
 
 def build_report(out: Path, *, paper: bool, pictures: bool = True) -> Report:
@@ -93,6 +98,8 @@ def build_report(out: Path, *, paper: bool, pictures: bool = True) -> Report:
         remarks=tuple(remarks(collected, found, paper=paper)),
         sections=tuple(_section(group, paper=paper, pictures=pictures) for group in found),
         environments=environment_sheet(collected.finished),
+        analyses=tuple(analysis_pictures(collected, out / "report")),
+        analysis_numbers=analysis_sheet(collected),
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mixup_multi.errors import OutputError
+from mixup_multi.grid.analyses import kept_analyses
 from mixup_multi.grid.locks import running
 from mixup_multi.grid.protocol import read_protocol
 from mixup_multi.grid.recipes import KeptRecipe, kept_recipes
@@ -29,6 +30,7 @@ class Collected:
         recipes: that were run there.
         damaged_recipes: their files that cannot be read.
         tried: how many cells a search only tried.
+        analyses: what is known of each analysis, by its folder.
     """
 
     out: Path
@@ -39,17 +41,19 @@ class Collected:
     recipes: tuple[KeptRecipe, ...]
     damaged_recipes: tuple[str, ...]
     tried: int = 0
+    analyses: Mapping[Path, Record] = field(default_factory=dict)
 
 
 def collect(out: Path) -> Collected:
-    """Read all cells below `out`.
+    """Read all cells and analyses below `out`.
 
     Raises:
-        OutputError: it is not an output folder, or no cell has even begun.
+        OutputError: it is not an output folder, or no cell has even begun and no analysis ended.
     """
     home = out / "cells"
     folders = sorted(p for p in home.iterdir() if _is_cell(p)) if home.is_dir() else []
-    if not folders:
+    analyses = kept_analyses(out)
+    if not folders and not analyses:
         raise OutputError(
             f"{out} holds no cells; expected the output folder of `mixup-multi run`,"
             " which has a folder `cells`"
@@ -60,6 +64,8 @@ def collect(out: Path) -> Collected:
     selected, unselected = reported(finished, read_protocol(out))
     shown, told_apart = tell_apart(selected)
     recipes, damaged = kept_recipes(out)
+    places = {name: i for i, name in enumerate(n for r in recipes for n in r.analyses)}
+    last = len(places)
     return Collected(
         out=out,
         finished=tuple(shown),
@@ -69,6 +75,7 @@ def collect(out: Path) -> Collected:
         recipes=tuple(recipes),
         damaged_recipes=tuple(damaged),
         tried=len(finished) - len(selected) - len(unselected),
+        analyses=dict(sorted(analyses.items(), key=lambda one: places.get(one[0].name, last))),
     )
 
 

@@ -1,20 +1,13 @@
-"""The figures, as SVG to stand inside a page.
-
-Lines and letters that are black by default take the page's own colour (`currentColor`), so that
-one figure serves light and dark pages. Text stays text and is never read as mathematics.
-"""
+"""The figures of trained cells, as SVG to stand inside a page."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mixup_multi.drawing import COLOURS, INK, STYLES, drawn
 from mixup_multi.metrics import BINS, Reliability
 from mixup_multi.metrics.reliability import Array
 from mixup_multi.report.asked_curves import AskedCurve
@@ -25,56 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK = "#010203"  # replaced by currentColor; no other colour is like it
-# Okabe and Ito's colours, which people with colour-blindness can tell apart; the blue is lighter,
-# since it has to be seen on white and on black.
-COLOURS = ("#2B8CCB", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8A8A8A")
-STYLES = ("-", "--", "-.", ":")
 NAMED_CLASSES, NAME_LETTERS = 12, 14  # of a confusion matrix: more would not be readable
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    import matplotlib as mpl
-
-    settings: dict[Any, Any] = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "mixup-multi",
-        "text.parse_math": False,
-        "font.family": "sans-serif",
-        "font.size": 9,
-        "axes.titlesize": 9,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.linewidth": 0.6,
-        "legend.frameon": False,
-    }
-    inked = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
-    settings.update(dict.fromkeys(inked, INK))
-    with mpl.rc_context(settings):
-        yield
-
-
-def _drawn(width: float, height: float, draw: Callable[[Figure], None]) -> str:
-    """Return what `draw` puts on a figure of such inches, as SVG without ids or metadata."""
-    from matplotlib.figure import Figure
-
-    with _style():
-        figure = Figure(figsize=(width, height), layout="constrained")
-        draw(figure)
-        buffer = io.StringIO()
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    return _with_own_ids(re.sub(r' id="[A-Za-z.]+[\w.]*_\d+"', "", svg))
-
-
-def _with_own_ids(svg: str) -> str:
-    """Return SVG whose ids no other figure of a page has: browsers resolve them page-wide."""
-    own = hashlib.sha256(svg.encode()).hexdigest()[:8]
-    return re.sub(r'(\bid="|url\(#|href="#)', rf"\1f{own}-", svg)
 
 
 def _panels(figure: Figure, n: int, across: int) -> list[Axes]:
@@ -124,7 +68,7 @@ def learning_curves(curves: Sequence[Curve], methods: Sequence[str]) -> str:
         figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2))
 
     width, height = _size(len(quantities), 2, 2.6)
-    return _drawn(width, 0.85 * height + 0.45, draw)
+    return drawn(width, 0.85 * height + 0.45, draw)
 
 
 def _line(ax: Axes, curve: Curve, style: Mapping[str, Any]) -> None:
@@ -157,7 +101,7 @@ def evaluation_curves(curves: Sequence[AskedCurve], methods: Sequence[str]) -> s
         handles, labels = ax.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2))
 
-    return _drawn(4.2, 2.9 + 0.1 * len(curves), draw)
+    return drawn(4.2, 2.9 + 0.1 * len(curves), draw)
 
 
 def reliability_diagrams(said: Mapping[str, Reliability]) -> str:
@@ -169,7 +113,7 @@ def reliability_diagrams(said: Mapping[str, Reliability]) -> str:
             ax.set_title(f"{short(method)}\nECE {one.ece:.1f} %")
 
     width, height = _size(len(said), 2, 2.6)
-    return _drawn(width, height, draw)
+    return drawn(width, height, draw)
 
 
 def _reliability(ax: Axes, one: Reliability) -> None:
@@ -195,7 +139,7 @@ def confusion_matrices(said: Mapping[str, Array], classes: Sequence[str]) -> str
 
     side = (2.6 if len(classes) < 8 else 3.2) + margin
     width, height = _size(len(said), 2, side)
-    return _drawn(width, height, draw)
+    return drawn(width, height, draw)
 
 
 def _confusion(ax: Axes, matrix: Array, classes: Sequence[str]) -> None:
@@ -222,4 +166,4 @@ def critical_difference_diagram(found: Ranking, methods: Sequence[str]) -> str:
     from mixup_multi.report.cd_diagram import draw_diagram
 
     lines, shown = (len(methods) + 1) // 2, [short(method) for method in methods]
-    return _drawn(5.2, 1.3 + 0.28 * lines, lambda figure: draw_diagram(figure, found, shown, INK))
+    return drawn(5.2, 1.3 + 0.28 * lines, lambda figure: draw_diagram(figure, found, shown, INK))

@@ -1,4 +1,4 @@
-"""The report as Markdown; figures are in the page only."""
+"""The report as Markdown; figures are in the page only, but for those of analyses."""
 
 from __future__ import annotations
 
@@ -42,6 +42,12 @@ def _lines(report: Report) -> Iterator[str]:
         yield from ("", f"## {escape(section.title)}")
         for sheet in section.sheets:
             yield from _sheet(sheet)
+    if report.analysis_numbers is not None:
+        yield from ("", "## Analyses")
+        for one in report.analyses:
+            yield from ("", f"### {escape(one.title)}", "")
+            yield from (f"![{escape(one.title)}]({one.file})", "", escape(one.caption))
+        yield from _sheet(report.analysis_numbers)
     yield from ("", "## Made with")
     yield from _sheet(report.environments)
     for recipe in report.recipes:

@@ -20,7 +20,10 @@ from mixup_multi.report.sheet import csv_text
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: `svg` to stand inline, `alt` for who cannot see it, and its `data` as CSV."""
+    """A figure: `svg` to stand inline, `alt` for who cannot see it, and its `data` as CSV.
+
+    `file` is its image beside the report, where it has one.
+    """
 
     name: str
     title: str
@@ -28,6 +31,7 @@ class Picture:
     alt: str
     caption: str
     data: str
+    file: str = ""
 
 
 def rank_picture(group: Group) -> Picture | None:

@@ -33,22 +33,33 @@ def stories(collected: Collected) -> Iterator[Story]:
     """Yield each recipe once, with every command that ran the same cells of it."""
     alike: dict[tuple[object, ...], list[KeptRecipe]] = {}
     for recipe in collected.recipes:
-        same = (recipe.title, recipe.source, recipe.notes, recipe.text, tuple(recipe.cells))
+        asked = (*recipe.cells, *recipe.analyses)
+        same = (recipe.title, recipe.source, recipe.notes, recipe.text, asked)
         alike.setdefault(same, []).append(recipe)
-    done = {cell.record["key"] for cell in collected.finished}
     for recipes in alike.values():
         first = recipes[0]
-        finished = len(done & first.cells.keys())
         yield Story(
             title=first.title,
             source=first.source,
             notes=first.notes,
             commands=tuple(dict.fromkeys(recipe.command for recipe in recipes if recipe.command)),
-            progress=f"{finished:,} of {len(first.cells):,} planned cells finished"
-            if first.cells
-            else "its cells are those that its search chose",
+            progress=_progress(first, collected),
             text=first.text,
         )
+
+
+def _progress(recipe: KeptRecipe, collected: Collected) -> str:
+    """Return how many of a recipe's cells and analyses are finished."""
+    said = []
+    if recipe.cells:
+        done = {cell.record["key"] for cell in collected.finished}
+        finished = len(done & recipe.cells.keys())
+        said.append(f"{finished:,} of {len(recipe.cells):,} planned cells finished")
+    if recipe.analyses:
+        made = {folder.name for folder in collected.analyses}
+        finished = len(made & recipe.analyses.keys())
+        said.append(f"{finished:,} of {len(recipe.analyses):,} analyses made")
+    return "; ".join(said) or "its cells are those that its search chose"
 
 
 def never_begun(collected: Collected) -> dict[str, str]:

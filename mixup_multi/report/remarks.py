@@ -28,6 +28,7 @@ def remarks(collected: Collected, groups: Sequence[Group], *, paper: bool) -> li
     found = [
         *_unfinished(collected),
         *_never_run(collected),
+        *_not_analysed(collected),
         *_gaps(groups),
         *_unpaired(groups),
         *_told_apart(collected),
@@ -61,7 +62,7 @@ def _unfinished(collected: Collected) -> Iterator[Remark]:
             text = text.format(are="is" if len(cells) == 1 else "are")
             details = tuple(f"{cell.title}: {cell.why}" for cell in cells)
             yield Remark("problem", f"{_counted(len(cells), 'cell')} {text}.", details)
-    if not collected.finished:
+    if not collected.finished and not collected.analyses:
         yield Remark("problem", "No cell has finished: there is nothing to report yet.")
 
 
@@ -77,7 +78,7 @@ def _never_run(collected: Collected) -> Iterator[Remark]:
             " that was given up is forgotten when its file in the folder recipes is removed.)",
             by_place(absent.values()),
         )
-    elif collected.recipes and not collected.unfinished:
+    elif collected.recipes and collected.finished and not collected.unfinished:
         text = f"All {_counted(len(collected.finished), 'cell')} of this folder finished"
         yield Remark("condition", f"{text}, and none that its recipes planned is absent.")
     if idle := not_begun_at_all(collected):
@@ -87,6 +88,17 @@ def _never_run(collected: Collected) -> Iterator[Remark]:
         yield Remark("condition", text)
     elif strangers := unasked(collected):
         text = f"{_counted(strangers, 'cell')} in the tables are of no recipe that is kept here."
+        yield Remark("condition", text)
+
+
+def _not_analysed(collected: Collected) -> Iterator[Remark]:
+    made = {folder.name for folder in collected.analyses}
+    planned = {name: t for recipe in collected.recipes for name, t in recipe.analyses.items()}
+    if absent := [title for name, title in planned.items() if name not in made]:
+        text = "These planned analyses are not made; run their recipe again."
+        yield Remark("problem", text, tuple(absent))
+    elif planned:
+        text = f"Of {len(planned):,} planned analyses none is absent."
         yield Remark("condition", text)
 
 
