@@ -23,7 +23,9 @@ def blocks(language: str) -> list[str]:
 def test_a_python_block_runs(code: str) -> None:
     names: dict[str, object] = {}
     exec(code, names)
-    assert names["terms"].total.isfinite()  # type: ignore[attr-defined]
+    assert names.keys() & {"terms", "model"}
+    if "terms" in names:
+        assert names["terms"].total.isfinite()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("text", blocks("yaml"))
@@ -32,7 +34,7 @@ def test_a_recipe_block_expands(text: str, tmp_path: Path) -> None:
     whole = text.startswith("title:")
     path.write_text(text if whole else blocks("yaml")[0] + text)
     (planned,) = plan([str(path)], [])
-    assert len(planned.templates) == 20
+    assert len(planned.templates) == (7 if "Some combinations" in text else 20)
     assert bool(planned.units) != whole
 
 

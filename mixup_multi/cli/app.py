@@ -200,7 +200,7 @@ def evaluate(
     outs: Annotated[list[Path], typer.Argument(help="Output folders of runs.", metavar="OUT...")],
     with_: Annotated[
         str,
-        typer.Option("--with", metavar="FILE", help="A file (or recipe) with a list `evaluate`."),
+        typer.Option("--with", metavar="FILE", help="A file, or a shipped one, with `evaluate`."),
     ],
     data: DataOption = None,
     device: DeviceOption = "auto",
@@ -210,7 +210,8 @@ def evaluate(
     What has been measured is kept with the cells, and joins their report.
 
     Examples:
-      mixup-multi evaluate runs/quickstart --with robustness.yaml
+      mixup-multi evaluate runs/methods_mnist --with robustness_images --data ~/data
+      mixup-multi evaluate runs/mine runs/yours --with mine.yaml
     """
     from mixup_multi.cli.evaluate import EvaluateOptions, evaluate_folders
     from mixup_multi.cli.plan import data_root

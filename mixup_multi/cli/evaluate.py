@@ -24,7 +24,7 @@ from mixup_multi.grid.store import CellFolder
 from mixup_multi.recipe.cell import Cell
 from mixup_multi.recipe.expand import evaluations_of
 from mixup_multi.recipe.explain import explained
-from mixup_multi.recipe.load import Document, find_recipe
+from mixup_multi.recipe.load import Document, find_evaluations
 from mixup_multi.recipe.schema import EvaluationList
 
 
@@ -144,7 +144,7 @@ def _is_done(cell: Cell, out: Path) -> bool:
 
 def _choices_of(name: str) -> Any:
     """Return the evaluations of a file with a list `evaluate`, or of a recipe that has one."""
-    document = Document(find_recipe(name))
+    document = Document(find_evaluations(name))
     try:
         content = json.loads(json.dumps(document.content, default=str))
         found = EvaluationList.model_validate_json(json.dumps(content))

@@ -23,9 +23,18 @@ from mixup_multi.recipe.schema import Matrix, Recipe
 
 def shipped_recipes() -> dict[str, Path]:
     """Return the recipes that come with the package, by name."""
+    return _shipped("")
+
+
+def shipped_evaluations() -> dict[str, Path]:
+    """Return the lists of evaluations that come with the package, by name."""
+    return _shipped("evaluations")
+
+
+def _shipped(below: str) -> dict[str, Path]:
     packaged = Path(str(files("mixup_multi"))) / "_recipes"
     folder = packaged if packaged.is_dir() else packaged.parents[1] / "recipes"
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: path for path in sorted((folder / below).glob("*.yaml"))}
 
 
 def find_recipe(name: str) -> Path:
@@ -34,10 +43,22 @@ def find_recipe(name: str) -> Path:
     Raises:
         SettingError: there is none.
     """
+    return _found(name, shipped_recipes())
+
+
+def find_evaluations(name: str) -> Path:
+    """Return the file of a list of evaluations, or of a recipe that has one, by path or name.
+
+    Raises:
+        SettingError: there is none.
+    """
+    return _found(name, {**shipped_recipes(), **shipped_evaluations()})
+
+
+def _found(name: str, shipped: Mapping[str, Path]) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    shipped = shipped_recipes()
     stem = path.name.removesuffix(".yaml").removesuffix(".yml")
     if stem in shipped and len(path.parts) <= 2:
         return shipped[stem]

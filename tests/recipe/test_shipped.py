@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,14 @@ import pytest
 from mixup_multi import door
 from mixup_multi.cli.plan import plan
 from mixup_multi.cli.schema import recipe_schema
-from mixup_multi.recipe.load import Document, shipped_recipes
+from mixup_multi.recipe.expand import evaluations_of
+from mixup_multi.recipe.load import (
+    Document,
+    find_evaluations,
+    shipped_evaluations,
+    shipped_recipes,
+)
+from mixup_multi.recipe.schema import EvaluationList
 from mixup_multi.report.paper import published, tables
 
 RECIPES = shipped_recipes()
@@ -103,3 +111,12 @@ def test_the_schema_finds_what_the_reader_finds(method: object, good: bool) -> N
     }
     errors = list(jsonschema.Draft202012Validator(recipe_schema()).iter_errors(recipe))
     assert (not errors) == good, errors
+
+
+@pytest.mark.parametrize("name", sorted(shipped_evaluations()))
+def test_a_shipped_list_of_evaluations_can_be_read(name: str) -> None:
+    content = _plain(Document(find_evaluations(name)).content)
+    choices = evaluations_of(EvaluationList.model_validate_json(json.dumps(content)).evaluate, str)
+    assert len(choices) > 3
+    for choice in choices:
+        assert door.make(door.EVALUATIONS, {"name": choice.name, **choice.settings})
