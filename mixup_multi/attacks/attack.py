@@ -14,7 +14,7 @@ from typing import ClassVar, Literal, Protocol, get_args
 import torch
 from torch import Generator, Tensor, nn
 
-from mixup_multi.attacks.quiet import Mode, looked_at
+from mixup_multi.attacks.quiet import Mode, looked_at, own_dropout
 from mixup_multi.attacks.search import Ball, Norm, Start, best_of, climb
 from mixup_multi.attacks.surface import surface_at
 from mixup_multi.batch import Batch
@@ -28,6 +28,10 @@ Labels = Literal["true", "predicted"]
 
 class Judge(Protocol):
     """What an attack has to know of a loss."""
+
+    @property
+    def target_kind(self) -> str:
+        """Whether a row of targets is a `distribution`, `labels` or `numbers`."""
 
     def value(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of each row, `(n,)`."""
@@ -122,9 +126,16 @@ class Attack:
 
         Raises:
             PointError: inputs are attacked, and nobody has said within which bounds.
+        SettingError: the targets are numbers, and the attack aims at classes.
         """
         if self.eps == 0:
             return model, batch
+        if judge.target_kind == "numbers" and (self.targeted or self.labels == "predicted"):
+            raise SettingError(
+                "the targets are numbers, which have no other class and are their own prediction:"
+                " expected targeted: false and labels: true",
+                ("targeted" if self.targeted else "labels",),
+            )
         generator = torch.Generator().manual_seed(seed)
         aim = self._aim(model, batch, judge, generator)
 
@@ -146,7 +157,8 @@ class Attack:
         if self.eps == 0:
             return model, batch
         place, seen = self.place(model), bare(model)
-        with looked_at(seen, self.mode, update_statistics=self.update_statistics):
+        looking = looked_at(seen, self.mode, update_statistics=self.update_statistics)
+        with looking, own_dropout(self.mode, generator.initial_seed(), batch.targets.device):
             known = _said(bounds, model) if place == "input" else None
             surface = surface_at(seen, batch.inputs, place, known)
             ball = Ball(surface.centre, surface.bounds, self.eps, self.norm)
@@ -168,7 +180,9 @@ class Attack:
         if self.labels == "predicted":
             with looked_at(bare(model), "eval"), torch.no_grad():
                 aim = judge.predicted(bare(model)(batch.inputs)).to(aim)
-        return _others(aim, generator) if self.targeted else aim
+        if not self.targeted:
+            return aim
+        return 1 - aim if judge.target_kind == "labels" else _others(aim, generator)
 
 
 class _Shift:
@@ -193,10 +207,10 @@ def _said(bounds: Bounds | None, model: nn.Module) -> Bounds:
 
 
 def _others(targets: Tensor, generator: Generator) -> Tensor:
-    """Return targets of a random other class for each row; of one column: the other label."""
+    """Return targets of a random other class for each row."""
     n, classes = targets.shape
     if classes == 1:
-        return 1 - targets
+        return targets
     step = torch.randint(1, classes, (n,), generator=generator).to(targets.device)
     other = (targets.argmax(1) + step) % classes
     return torch.zeros_like(targets).scatter_(1, other[:, None], 1)

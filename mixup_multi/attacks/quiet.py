@@ -38,6 +38,20 @@ def looked_at(model: nn.Module, mode: Mode, *, update_statistics: bool = False) 
 
 
 @contextmanager
+def own_dropout(mode: Mode, seed: int, device: torch.device) -> Iterator[None]:
+    """Let what draws from torch's global generator in `train` mode (dropout) draw by a seed.
+
+    The global generators are as they were afterwards, so that looking leaves no trace in them.
+    """
+    if mode == "eval":
+        yield
+        return
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
 def _still(model: nn.Module) -> Iterator[None]:
     """Keep a model's buffers as they are."""
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]

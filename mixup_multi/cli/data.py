@@ -21,6 +21,9 @@ from mixup_multi.recipe.load import parse_assignment, shipped_recipes
 
 Settings = Mapping[str, Any]
 
+YOURS = "your own"
+"""The size of data sets whose files are given by path."""
+
 
 def _installed() -> dict[str, Dataset]:
     """Return every data set by its name, and by adapter/name."""
@@ -122,14 +125,20 @@ def places(root: Path) -> list[dict[str, str]]:
     found = []
     for adapter in door.names(door.ADAPTERS):
         for name, dataset in door.load_adapter(adapter).datasets.items():
-            folder = root / dataset.folder
-            embedded = dataset.fetch is None
+            there = _there(dataset, root)
             found.append(
                 {
                     "name": f"{adapter}/{name}",
-                    "where": "" if embedded else str(folder),
-                    "there": "embedded" if embedded else ("yes" if folder.exists() else "no"),
-                    "download": dataset.size,
+                    "where": "" if dataset.fetch is None else str(root / dataset.folder),
+                    "there": there,
+                    "download": "" if there == YOURS else dataset.size,
                 }
             )
     return found
+
+
+def _there(dataset: Dataset, root: Path) -> str:
+    """Return whether a data set is below the data root, or why it need not be."""
+    if dataset.fetch is None:
+        return YOURS if dataset.size == YOURS else "embedded"
+    return "yes" if (root / dataset.folder).exists() else "no"

@@ -25,11 +25,13 @@ from mixup_multi.grid.environment import environment
 EXTRAS = {
     "fabric": "lightning_fabric",
     "ray": "ray",
+    "corruptions": "imagecorruptions",
     "tensorboard": "tensorboard",
+    "autoattack": "pyautoattack",
     "mlflow": "mlflow",
     "hpo": "optuna",
 }
-"""The extras that commands use, each with the module that it brings."""
+"""The extras that runs can use, each with the module that it brings."""
 
 
 def print_doctor(root: Path, *, as_json: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,11 +18,11 @@ from rich.table import Table
 
 from mixup_multi.engine.memory import pick_device
 from mixup_multi.errors import OutputError, SettingError
-from mixup_multi.grid.evaluate import Asked, evaluate, known, missing
+from mixup_multi.grid.evaluate import Asked, evaluate, evaluation_of, known, missing
 from mixup_multi.grid.protocol import read_protocol
 from mixup_multi.grid.shelf import Site
 from mixup_multi.grid.store import CellFolder
-from mixup_multi.recipe.cell import Cell
+from mixup_multi.recipe.cell import Cell, Choice
 from mixup_multi.recipe.expand import evaluations_of
 from mixup_multi.recipe.explain import explained
 from mixup_multi.recipe.load import Document, find_evaluations
@@ -126,6 +127,8 @@ def headline(record: dict[str, Any]) -> float:
 def _spread(values: Sequence[float]) -> str:
     if not values:
         return "-"
+    if not all(map(math.isfinite, values)):
+        return "undefined"
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return f"{statistics.fmean(values):.2f}{spread}"
 
@@ -148,8 +151,20 @@ def _choices_of(name: str) -> Any:
     try:
         content = json.loads(json.dumps(document.content, default=str))
         found = EvaluationList.model_validate_json(json.dumps(content))
-        return evaluations_of(found.evaluate, document.where)
+        choices = evaluations_of(found.evaluate, document.where)
+        for number, choice in enumerate(choices):
+            _check_by_itself(choice, number)
+        return choices
     except ValidationError as error:
         raise document.error(explained(error)) from error
     except SettingError as error:
         raise document.error(error) from error
+
+
+def _check_by_itself(choice: Choice, number: int) -> None:
+    """Raise `SettingError`, with its place, where settings are wrong whatever is measured."""
+    try:
+        evaluation_of(choice)
+    except SettingError as error:
+        message = f"evaluation {choice.label!r}: {error}"
+        raise SettingError(message, ("evaluate", number)) from error

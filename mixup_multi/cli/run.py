@@ -140,7 +140,7 @@ def _run_cells(
     if runner.failed:
         _say(console, _failures(list(runner.failed.values()), watcher.failed_before))
     if unmeasured:
-        said = f"[red]{unmeasured} evaluations failed[/]"
+        said = f"[red]{unmeasured} evaluation{'s' * (unmeasured > 1)} failed[/]"
         _say(console, f"{said}; tracebacks: evaluations/*.failure.json in the cells' folders")
     return 2 if runner.failed or unmeasured else 0
 

@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 
 from mixup_multi.engine.shift import SEVERITIES, Shift
+from mixup_multi.engine.source import Source
 from mixup_multi.errors import SettingError, did_you_mean
 from mixup_multi.evaluations.error import Error
 from mixup_multi.evaluations.evaluation import Curve, Evaluation, Measured, Subject
@@ -38,7 +39,8 @@ class Corruption(Evaluation):
         part: whose examples.
         predictor: how the model is asked; None for plainly.
         rows: how many examples, drawn by the seed; None for all.
-        batch_size: examples at a time.
+        batch_size: examples at a time. A predictor that draws does so for each batch, so errors
+            behind it depend on it a little: compare models at the same.
         seed: of the corruptions, of the choice of examples and of the predictor's draws.
 
     Raises:
@@ -118,10 +120,9 @@ class Corruption(Evaluation):
         self._error().check(subject)
         source = subject.part(self.part)
         shifts = self.shifts(subject)
-        for shift in shifts.values():
-            shift.check(source)
-        absent = [name for name in shifts if name not in (self.baseline or shifts)]
-        if absent:
+        _check_shifts(shifts, source)
+        absent = [name for name in shifts if name not in (self.baseline or {})]
+        if absent and self.baseline is not None:
             raise SettingError(
                 f"baseline lacks {', '.join(absent)}: expected the baseline's mean error for each"
                 " of the corruptions asked about",
@@ -131,9 +132,9 @@ class Corruption(Evaluation):
     def measure(self, subject: Subject) -> Measured:
         """Return `mean_error` in percent and what it is the mean of.
 
-        The values are `mean_error`, `mean_accuracy`, `clean_error`, `mce` in percent where there
-        is a baseline, `rows`, the error of each corruption, of each `severity S`, and of each
-        `CORRUPTION S`. The curve's severity 0 is the clean error.
+        The values are `mean_error`, `mean_accuracy` (not of numbers to predict), `clean_error`,
+        `mce` in percent where there is a baseline, `rows`, the error of each corruption, of each
+        `severity S`, and of each `CORRUPTION S`. The curve's severity 0 is the clean error.
         """
         self.check(subject)
         clean = self._error().measure(subject).values
@@ -142,7 +143,10 @@ class Corruption(Evaluation):
         by_name = {name: fmean(errors[name, s] for s in self.severities) for name in names}
         by_severity = {s: fmean(errors[name, s] for name in names) for s in self.severities}
         mean = fmean(by_name.values())
-        values = {"mean_error": mean, "mean_accuracy": 100 - mean, "clean_error": clean["error"]}
+        values = {"mean_error": mean}
+        if subject.loss_fn.target_kind != "numbers":
+            values["mean_accuracy"] = 100 - mean
+        values["clean_error"] = clean["error"]
         if self.baseline is not None:
             values["mce"] = 100 * fmean(by_name[name] / self.baseline[name] for name in names)
         values["rows"] = clean["rows"]
@@ -166,3 +170,16 @@ class Corruption(Evaluation):
                 with torch.no_grad():
                     asked = shifted(subject, self.part, shift.of(source, severity, self.seed))
                     yield (name, severity), error.measure(asked).values["error"]
+
+
+def _check_shifts(shifts: Mapping[str, Shift], source: Source) -> None:
+    """Raise the first corruption's error; where it lacks a package, with those that lack none."""
+    faults: dict[str, SettingError] = {}
+    for name, shift in shifts.items():
+        try:
+            shift.check(source)
+        except SettingError as fault:
+            faults[name] = fault
+    for fault in faults.values():
+        fit = ", ".join(name for name in shifts if name not in faults)
+        raise SettingError(f"{fault}; without it: names: [{fit}]" if fit else str(fault), fault.keys)

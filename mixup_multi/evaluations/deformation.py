@@ -28,7 +28,8 @@ class Deformation(Evaluation):
         part: whose examples.
         predictor: how the model is asked; None for plainly.
         rows: how many examples, drawn by the seed; None for all.
-        batch_size: examples at a time.
+        batch_size: examples at a time. A predictor that draws does so for each batch, so errors
+            behind it depend on it a little: compare models at the same.
         seed: of the draws, of the choice of examples and of the predictor's draws.
 
     Raises:

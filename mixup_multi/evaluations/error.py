@@ -98,9 +98,10 @@ class Error(Evaluation):
     ) -> tuple[nn.Module, Batch]:
         """Return what is asked, and of which examples."""
         judge, seed = subject.loss_fn, seed_of(self.seed, f"batch {number}")
+        rows = clean.rows if self.part == "train" else None
 
         def behind(model: nn.Module) -> nn.Module:
-            return model if predictor is None else as_model(predictor, model, seed, judge)
+            return model if predictor is None else as_model(predictor, model, seed, judge, rows)
 
         if self.attack is None:
             return behind(subject.model), clean

@@ -21,6 +21,9 @@ from mixup_multi.streams import stream
 
 Part = Literal["test", "validation", "train"]
 
+OF_NUMBERS = "error, robustness, corruption, deformation, linear_probe and local_linearity"
+"""The evaluations that also have a meaning for regression, for messages."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -81,7 +84,8 @@ class Subject:
         Args:
             part: its name.
             rows: how many, drawn by the seed; all where it is None or there are no more.
-            size: of a batch.
+            size: of a batch; a last row that would be alone joins the batch before it, for
+                BatchNorm in training mode (some attacks look at it so) needs two.
             seed: of the choice, so that models of one split are asked about the same examples.
         """
         source = self.part(part)
@@ -89,7 +93,10 @@ class Subject:
         if rows is not None and rows < len(source):
             chosen = torch.randperm(len(source), generator=stream(seed, "order"))[:rows]
             index = chosen.sort().values
-        for some in torch.split(index, size):
+        batches = list(torch.split(index, size))
+        if len(batches) > 1 and len(batches[-1]) == 1 < size:
+            batches[-2:] = [torch.cat(batches[-2:])]
+        for some in batches:
             yield self.gather(part, some)
 
     def gather(self, part: Part, index: Tensor) -> Batch:
@@ -153,3 +160,17 @@ def check_counts(**numbers: int | None) -> None:
     for name, value in numbers.items():
         if value is not None and value < 1:
             raise SettingError(f"{name} is {value}: expected 1 or more", (name,))
+
+
+def check_classes(subject: Subject, what: str) -> None:
+    """Raise `SettingError` where there are numbers to predict, for `what` is of classes or labels.
+
+    Args:
+        subject: the model and its data.
+        what: the start of the message, e.g. "margins are".
+    """
+    if subject.loss_fn.target_kind == "numbers":
+        raise SettingError(
+            f"{what} of classes or labels, and {subject.data.name} has numbers to predict, which"
+            f" are neither right nor wrong: expected data with classes, or {OF_NUMBERS}"
+        )

@@ -20,6 +20,7 @@ from mixup_multi.evaluations.evaluation import (
     Measured,
     Part,
     Subject,
+    check_classes,
     check_counts,
 )
 from mixup_multi.evaluations.features import classes_of, features_at, points_of
@@ -56,7 +57,8 @@ class Flattening(Evaluation):
         check_counts(rows=self.rows, batch_size=self.batch_size)
 
     def check(self, subject: Subject) -> None:
-        """Raise where there is no such part or point."""
+        """Raise where there are numbers to predict, or no such part or point."""
+        check_classes(subject, "flattening is")
         subject.part(self.part)
         points_of(subject.model, self.points)
 
@@ -68,6 +70,7 @@ class Flattening(Evaluation):
         Raises:
             SettingError: the data have no classes.
         """
+        self.check(subject)
         values: dict[str, float] = {}
         curves: dict[str, Curve] = {}
         for point in reversed(points_of(subject.model, self.points)):

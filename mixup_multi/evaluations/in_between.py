@@ -25,6 +25,7 @@ from mixup_multi.evaluations.evaluation import (
     Measured,
     Part,
     Subject,
+    check_classes,
     check_counts,
 )
 from mixup_multi.evaluations.gradients import gradient_norms
@@ -73,7 +74,8 @@ class InBetween(Evaluation):
             )
 
     def check(self, subject: Subject) -> None:
-        """Raise where there is no such part or point, or no two examples to pair."""
+        """Raise where there are numbers to predict, no such part or point, or no two to pair."""
+        check_classes(subject, "misses are")
         labels = subject.part(self.part).labels
         kinds = len(torch.unique(labels, dim=0)) if self.differing else len(labels)
         if kinds < 2:

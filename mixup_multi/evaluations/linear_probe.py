@@ -1,6 +1,6 @@
 """What a linear model reads off a model's hidden states (Alain and Bengio 2016).
 
-Ridge regression of the targets, as signs, on standardised features, in closed form:
+Ridge regression of the targets (labels as signs) on standardised features, in closed form:
 
     W = V diag(s / (s^2 + n r)) U' Y,    X = U diag(s) V'
 
@@ -33,6 +33,8 @@ PENALTIES = tuple(10.0**power for power in range(-6, 4))
 @dataclass(frozen=True, kw_only=True)
 class LinearProbe(Evaluation):
     """Test error in percent of ridge regression on the features at each point.
+
+    Of numbers to predict it is their squared error, as in `Error`.
 
     Attributes:
         points: where: names, or `all`; the last one's error comes first.
@@ -70,7 +72,8 @@ class LinearProbe(Evaluation):
         values: dict[str, float] = {}
         for point in reversed(points):
             x, y = self._features(subject, point, "train")
-            probe = fit_probe(x, y, PENALTIES if self.penalty is None else (self.penalty,))
+            fitted = y if subject.loss_fn.target_kind == "numbers" else 2 * y - 1
+            probe = fit_probe(x, fitted, PENALTIES if self.penalty is None else (self.penalty,))
             x, y = self._features(subject, point, self.part)
             error = 100 * float(subject.loss_fn.error(probe(x), y).mean())
             values |= {f"error {point}": error, f"penalty {point}": probe.penalty}
@@ -102,7 +105,7 @@ class Probe:
     penalty: float
 
     def __call__(self, features: Tensor) -> Tensor:
-        """Return scores `(n, c)`, above 0 for a label; the largest is the predicted class."""
+        """Return predictions `(n, c)`; of signs: above 0 for a label, the largest for a class."""
         return (features - self.mean) / self.scale @ self.weight + self.bias
 
 
@@ -111,24 +114,24 @@ def fit_probe(features: Tensor, targets: Tensor, penalties: tuple[float, ...]) -
 
     Args:
         features: `(n, d)`.
-        targets: `(n, c)` in [0, 1].
+        targets: `(n, c)`: numbers, or signs, 1 for what a row is and -1 for what it is not.
         penalties: to choose from.
     """
     mean, scale = features.mean(0), features.std(0, correction=0)
     scale = torch.where(scale > 1e-12 * features.abs().amax(0), scale, 1)
-    signs = 2 * targets - 1
-    bias = signs.mean(0)
+    bias = targets.mean(0)
     u, s, vt = torch.linalg.svd((features - mean) / scale, full_matrices=False)
-    projected = u.T @ (signs - bias)
-    errors = [_left_out(u, s, projected, signs - bias, r) for r in penalties]
+    centred = targets - bias
+    projected = u.T @ centred
+    errors = [_left_out(u, s, projected, centred, r) for r in penalties]
     best = penalties[min(range(len(errors)), key=errors.__getitem__)]
     weight = vt.T @ ((s / (s**2 + len(u) * best))[:, None] * projected)
     return Probe(mean, scale, weight, bias, best)
 
 
-def _left_out(u: Tensor, s: Tensor, projected: Tensor, signs: Tensor, penalty: float) -> float:
+def _left_out(u: Tensor, s: Tensor, projected: Tensor, centred: Tensor, penalty: float) -> float:
     """Return the mean squared error of rows that were left out one at a time."""
     kept = s**2 / (s**2 + len(u) * penalty)
-    residual = signs - u @ (kept[:, None] * projected)
+    residual = centred - u @ (kept[:, None] * projected)
     leverage = 1 / len(u) + u**2 @ kept
     return float((residual / (1 - leverage).clamp_min(1e-12)[:, None]).square().mean())

@@ -54,7 +54,8 @@ class LocalLinearity(Evaluation):
         point: where: `first`, the model's preferred point, or the name of one.
         part: whose examples.
         rows: how many examples, drawn by the seed; None for all.
-        batch_size: examples at a time.
+        batch_size: examples at a time. Each batch draws its own starts, and at a hidden point has
+            its own unit, so what is found depends on it a little: compare models at the same.
         seed: of the examples and of the starts.
 
     Raises:

@@ -25,6 +25,7 @@ from mixup_multi.evaluations.evaluation import (
     Measured,
     Part,
     Subject,
+    check_classes,
     check_counts,
 )
 from mixup_multi.evaluations.features import classes_of
@@ -43,7 +44,8 @@ class Margins(Evaluation):
         point: where: `first`, the model's preferred point, or the name of one.
         part: whose examples.
         rows: how many examples, drawn by the seed; None for all.
-        batch_size: examples at a time.
+        batch_size: examples at a time. At a hidden point distances are in each batch's own unit,
+            so there they depend on it.
         seed: of the examples.
 
     Raises:
@@ -63,7 +65,8 @@ class Margins(Evaluation):
         check_counts(rows=self.rows, batch_size=self.batch_size)
 
     def check(self, subject: Subject) -> None:
-        """Raise where there is no such part or point, or no unit of distances there."""
+        """Raise where there are numbers to predict, no such part or point, or no unit there."""
+        check_classes(subject, "margins are")
         subject.part(self.part)
         self._attack.check(subject.model, Training(subject.data).bounds())
 

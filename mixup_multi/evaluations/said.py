@@ -11,7 +11,7 @@ from torch import Tensor
 from mixup_multi.engine.evaluate import Outputs
 from mixup_multi.engine.training import Training
 from mixup_multi.errors import SettingError
-from mixup_multi.evaluations.evaluation import Part, Subject
+from mixup_multi.evaluations.evaluation import OF_NUMBERS, Part, Subject
 from mixup_multi.metrics import Kind, Scores, confidences, probabilities, scores
 from mixup_multi.objectives.losses import Loss, Sigmoid, Softmax
 from mixup_multi.predict import Predictor
@@ -57,7 +57,7 @@ def kind_of(loss: Loss, columns: int) -> Kind:
         return "classes" if columns == 1 else "labels"
     raise SettingError(
         f"scores are of probabilities, and the loss {type(loss).__name__} predicts none: expected"
-        " classes (softmax) or independent labels (sigmoid)"
+        f" classes (softmax) or independent labels (sigmoid), or {OF_NUMBERS}"
     )
 
 

@@ -33,7 +33,9 @@ class Score(Evaluation):
         bootstrap: how many samples of the examples make the 95 % interval, in which the
             temperature stays as it was fitted; 0 for no interval.
         predictor: how the model is asked; None for plainly.
-        batch_size: examples at a time, where the model has to be asked.
+        batch_size: examples at a time, where the model has to be asked. A predictor that draws
+            does so for each batch, so scores behind it depend on it a little: compare models at
+            the same.
         seed: of the samples, and of the predictor's draws.
 
     Raises:

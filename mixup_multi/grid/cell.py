@@ -18,10 +18,9 @@ from mixup_multi.grid.codecs import kept_codec
 from mixup_multi.grid.cohorts import Begun
 from mixup_multi.grid.environment import environment
 from mixup_multi.grid.measure import measure
-from mixup_multi.grid.shelf import Site, build_model, build_objective
+from mixup_multi.grid.shelf import Site, build_model, build_objective, loss_of
 from mixup_multi.grid.store import CellFolder
 from mixup_multi.grid.watcher import Listener
-from mixup_multi.objectives.losses import loss_named
 from mixup_multi.recipe.cell import Cell
 
 
@@ -128,7 +127,7 @@ def job_of(
         data=data,
         build=lambda: build_model(cell, data),
         objective=build_objective(cell, data),
-        loss_fn=loss_named(cell.method.settings.get("loss") or data.loss),
+        loss_fn=loss_of(cell, data),
         train=cell.train,
         seed=cell.seed,
         device=site.device,

@@ -28,9 +28,8 @@ from mixup_multi.evaluations import Evaluation, Subject
 from mixup_multi.evaluations.evaluation import Part
 from mixup_multi.grid.locks import held
 from mixup_multi.grid.sealed_json import read_json, write_json
-from mixup_multi.grid.shelf import Shelf, Site, build_model
+from mixup_multi.grid.shelf import Shelf, Site, build_model, loss_of
 from mixup_multi.grid.store import CellFolder
-from mixup_multi.objectives.losses import loss_named
 from mixup_multi.recipe.cell import Cell, Choice
 from mixup_multi.streams import seed_of
 
@@ -127,6 +126,7 @@ def _measure(cell: Cell, choice: Choice, subject: Subject, folder: CellFolder) -
     began = time.perf_counter()
     evaluation = evaluation_of(choice)
     measured = evaluation.measure(subject)
+    weights, outputs = _seals(folder)
     record = {
         "name": choice.name,
         "label": choice.label,
@@ -138,7 +138,8 @@ def _measure(cell: Cell, choice: Choice, subject: Subject, folder: CellFolder) -
         "curves": {name: asdict(curve) for name, curve in measured.curves.items()},
         "seconds": time.perf_counter() - began,
         "data_key": subject.data.key,
-        "weights": _seal(folder),
+        "weights": weights,
+        "outputs": outputs,
     }
     write_json(_file(folder, choice, ".json"), record)
     _file(folder, choice, ".failure.json").unlink(missing_ok=True)
@@ -172,10 +173,9 @@ def subject_of(cell: Cell, data: Data, site: Site, folder: CellFolder | None = N
         site: where to compute.
         folder: its folder, for its weights and stored logits; None for a model as it is built.
     """
-    loss = loss_named(cell.method.settings.get("loss") or data.loss)
     load = partial(_model, cell, data, site, folder)
     stored = {} if folder is None else _stored_outputs(folder, data)
-    return Subject(load, data, loss, site.device, cell.train.channels_last, stored)
+    return Subject(load, data, loss_of(cell, data), site.device, cell.train.channels_last, stored)
 
 
 def _model(cell: Cell, data: Data, site: Site, folder: CellFolder | None) -> nn.Module:
@@ -197,7 +197,7 @@ def _load_weights(model: nn.Module, folder: CellFolder) -> None:
     if not path.exists():
         raise OutputError(
             f"{folder.path} has no checkpoint, only what the model said of its test part: expected"
-            " a cell with its weights; run its recipe again"
+            " a cell with its weights. To train it anew, move that folder away and run its recipe"
         )
     try:
         model.load_state_dict(load_sealed(path)["model"])
@@ -206,8 +206,9 @@ def _load_weights(model: nn.Module, folder: CellFolder) -> None:
         raise
     except RuntimeError as error:
         raise OutputError(
-            f"{path} does not fit the model that its recipe names, whose code has changed since:"
-            f" {error}; run its recipe again"
+            f"{path} does not fit the model that its recipe names, whose code has changed since"
+            f" ({' '.join(str(error).split())}). To train it anew, move {folder.path} away and run"
+            " its recipe"
         ) from error
 
 
@@ -226,13 +227,14 @@ def _stored_outputs(folder: CellFolder, data: Data) -> dict[Part, Outputs]:
 
 
 def _is_of(record: dict[str, Any], folder: CellFolder) -> bool:
-    return bool(record["weights"] == _seal(folder))
+    """Whether a record is of the weights that are there; of the outputs where they are gone."""
+    weights, outputs = _seals(folder)
+    return bool(record["weights"] == weights if weights else record["outputs"] == outputs)
 
 
-def _seal(folder: CellFolder) -> str:
-    """Return the seal of a cell's weights; of what it said where they are gone."""
-    path = folder.checkpoint if folder.checkpoint.exists() else folder.path / "outputs.pt"
-    return seal_of(path)
+def _seals(folder: CellFolder) -> tuple[str, str]:
+    """Return the seals of a cell's weights and of what it said, empty where they are gone."""
+    return seal_of(folder.checkpoint), seal_of(folder.path / "outputs.pt")
 
 
 def _file(folder: CellFolder, choice: Choice, ending: str) -> Path:

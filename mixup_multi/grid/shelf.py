@@ -13,7 +13,7 @@ from torch import nn
 from mixup_multi import door
 from mixup_multi.engine.source import Data
 from mixup_multi.errors import SettingError
-from mixup_multi.objectives.losses import loss_named
+from mixup_multi.objectives.losses import Loss, loss_named
 from mixup_multi.objectives.objective import Objective
 from mixup_multi.recipe.cell import Cell
 
@@ -66,10 +66,21 @@ def build_model(cell: Cell, data: Data) -> nn.Module:
 
 def build_objective(cell: Cell, data: Data) -> Objective:
     """Return the cell's objective; a loss that the recipe leaves open is the data's."""
-    settings = _with_loss(cell.method.settings, data.loss)
+    settings = _with_loss(cell.method.settings, _loss_name(cell.method.settings) or data.loss)
     _check_losses(settings, data)
     objective: Objective = door.build_objective({"name": cell.method.name, **settings})
     return objective
+
+
+def loss_of(cell: Cell, data: Data) -> Loss:
+    """Return the loss that a cell is trained with, in which its results are reported."""
+    return loss_named(_loss_name(cell.method.settings) or data.loss)
+
+
+def _loss_name(settings: Mapping[str, Any]) -> str | None:
+    """Return the loss that an entry names, or else the first that one within it names."""
+    named = (loss for loss in (settings.get("loss"), *_losses(settings)) if loss is not None)
+    return next(named, None)
 
 
 def _with_loss(settings: Mapping[str, Any], loss: str) -> dict[str, Any]:
@@ -97,8 +108,8 @@ def _check_losses(settings: Mapping[str, Any], data: Data) -> None:
             )
 
 
-def _losses(settings: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the losses of an entry and of those within it."""
+def _losses(settings: Mapping[str, Any]) -> Iterator[str | None]:
+    """Yield the losses of an entry and of those within it, None where one is left open."""
     for key, value in settings.items():
         if key == "loss":
             yield value

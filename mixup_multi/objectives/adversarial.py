@@ -71,16 +71,6 @@ class Adversarial(Objective):
         """The objectives within: that on attacked inputs, then that on clean ones."""
         return (self.inner,) if self.clean is None else (self.inner, self.clean)
 
-    @property
-    def eager(self) -> str:
-        """What its parts say."""
-        return next((part.eager for part in self.parts if part.eager), "")
-
-    @property
-    def remembers(self) -> bool:
-        """What the inner objective says."""
-        return self.inner.remembers
-
     def draw(self, targets: Tensor, generator: Generator) -> Draw:
         """Draw for each part, independently, then the attack's seed."""
         inner = tuple(part.draw(targets, generator) for part in self.parts)

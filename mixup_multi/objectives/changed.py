@@ -28,6 +28,11 @@ class Changed(Objective):
 
     inner: Objective = field(default_factory=ERM)
 
+    @property
+    def parts(self) -> tuple[Objective, ...]:
+        """The inner one."""
+        return (self.inner,)
+
     def draw(self, targets: Tensor, generator: Generator) -> Draw:
         """Draw what the inner objective draws, and then what the change needs."""
         inner = self.inner.draw(targets, generator)

@@ -66,6 +66,11 @@ class LayerWise(Objective):
             )
 
     @property
+    def parts(self) -> tuple[Objective, ...]:
+        """The inner one."""
+        return (self.inner,)
+
+    @property
     def eager(self) -> str:
         """Hooks in the backward pass cannot be compiled."""
         return "layer-wise adversarial training, which reads gradients inside the backward pass"
@@ -112,7 +117,8 @@ class LayerWise(Objective):
             for point in self.places(model)
             if self.size(point)
         }
-        terms = self.inner.loss(Nudged(model, nudges), batch, draw.inner[0])
+        seen = replace(batch, rows=None) if "input" in nudges else batch  # no longer the source's
+        terms = self.inner.loss(Nudged(model, nudges), seen, draw.inner[0])
         return replace(terms, memory=left)
 
 

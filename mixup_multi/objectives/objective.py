@@ -102,14 +102,19 @@ class Objective(ABC):
     entry_points: ClassVar[str] = "mixup_multi.objectives"
 
     @property
+    def parts(self) -> tuple[Objective, ...]:
+        """The objectives within this one."""
+        return ()
+
+    @property
     def eager(self) -> str:
         """Why the method cannot be compiled, for a message; empty where it can."""
-        return ""
+        return next((part.eager for part in self.parts if part.eager), "")
 
     @property
     def remembers(self) -> bool:
         """Whether a step leaves the next something, which other processes would not have."""
-        return False
+        return any(part.remembers for part in self.parts)
 
     @abstractmethod
     def draw(self, targets: Tensor, generator: Generator) -> Draw:

@@ -37,6 +37,11 @@ class Switch(Objective):
         if not 0 <= self.prob <= 1:
             raise SettingError(f"prob is {self.prob}: expected a probability, 0 to 1", ("prob",))
 
+    @property
+    def parts(self) -> tuple[Objective, ...]:
+        """Both."""
+        return self.first, self.second
+
     def draw(self, targets: Tensor, generator: Generator) -> Draw:
         """Draw for both, so that what follows in the stream does not depend on the choice."""
         where = torch.rand(1, generator=generator, dtype=torch.float64).item()

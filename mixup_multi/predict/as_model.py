@@ -18,8 +18,16 @@ from mixup_multi.tree import Tree
 class Predicting(nn.Module):
     """What `as_model` returns."""
 
-    def __init__(self, predictor: Predictor, model: nn.Module, seed: int, judge: Loss) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        model: nn.Module,
+        seed: int,
+        judge: Loss,
+        rows: Tensor | None = None,
+    ) -> None:
         super().__init__()
+        self.rows = rows
         self.predictor = predictor
         self.model = model
         self.seed = seed
@@ -29,10 +37,17 @@ class Predicting(nn.Module):
     def forward(self, inputs: Tree, edits: Edits | None = None) -> Tensor:
         """Return logits `(n, c)` of the averaged probabilities."""
         check_points(self.points, tuple(edits or ()))
-        return self.predictor.logits(self.model, inputs, self.seed, self.judge, edits=edits)
+        asked = (self.model, inputs, self.seed, self.judge)
+        return self.predictor.logits(*asked, rows=self.rows, edits=edits)
 
 
-def as_model(predictor: Predictor, model: nn.Module, seed: int, judge: Loss) -> nn.Module:
+def as_model(
+    predictor: Predictor,
+    model: nn.Module,
+    seed: int,
+    judge: Loss,
+    rows: Tensor | None = None,
+) -> nn.Module:
     """Return a model whose logits are those of the predictor's probabilities.
 
     For classes they are log (1/N) sum p; for independent labels the log odds of the mean. Being
@@ -43,5 +58,7 @@ def as_model(predictor: Predictor, model: nn.Module, seed: int, judge: Loss) -> 
         model: a trained model; it is shared, not copied.
         seed: of the predictor's random numbers, the same in each call.
         judge: the loss.
+        rows: `(n,)` the places in the training source of the examples that it will be given,
+            where they come from it: a predictor leaves an example itself out of its samples.
     """
-    return Predicting(predictor, model, seed, judge)
+    return Predicting(predictor, model, seed, judge, rows)

@@ -16,7 +16,8 @@ from mixup_multi.attacks import Attack, looked_at
 from mixup_multi.attacks.presets import fgsm, pgd
 from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
-from mixup_multi.errors import PointError
+from mixup_multi.errors import PointError, SettingError
+from mixup_multi.objectives.losses import LOSSES
 from mixup_multi.points import Edited, Staged, bare, run_edited
 
 each_mode = pytest.mark.parametrize("mode", ["eval", "train"])
@@ -127,7 +128,8 @@ def test_dropout_drops_nothing_in_eval_mode_and_something_in_train_mode() -> Non
     torch.manual_seed(0)
     _, once = pgd(mode="train").perturb(net, batch, pixels(), 0, SOFTMAX)
     _, other = pgd(mode="train").perturb(net, batch, pixels(), 0, SOFTMAX)
-    assert not torch.equal(once.inputs, other.inputs)
+    assert torch.equal(once.inputs, other.inputs)  # what is dropped, the seed decides
+    assert not torch.equal(once.inputs, ours.inputs)
 
 
 def test_train_mode_is_the_mode_in_which_the_model_is_trained() -> None:
@@ -218,3 +220,22 @@ def test_bounds_go_where_the_inputs_are() -> None:
         pixels(), unit=None, low=None, high=None
     )
     assert Bounds(torch.ones(())).to(torch.zeros(1)).low is None
+
+
+def test_numbers_have_no_other_class_and_labels_are_all_flipped() -> None:
+    batch = Batch(torch.rand(3, 4), torch.tensor([[1.0, 1, 0], [0, 0, 0], [1, 1, 1]]))
+    model = nn.Linear(4, 3)
+    for changed in ({"targeted": True}, {"labels": "predicted"}):
+        with pytest.raises(SettingError, match="no other class and are their own prediction"):
+            Attack(0.1, 0.1, **changed).perturb(
+                model, batch, Bounds(torch.ones(())), 0, LOSSES["squared"]
+            )
+    seen = []
+
+    class Judge(type(LOSSES["sigmoid"])):
+        def value(self, logits, targets):
+            seen.append(targets)
+            return super().value(logits, targets)
+
+    Attack(0.1, 0.1, targeted=True).perturb(model, batch, Bounds(torch.ones(())), 0, Judge())
+    assert torch.equal(seen[0], 1 - batch.targets)

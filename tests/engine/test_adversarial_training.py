@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +25,16 @@ from mixup_multi.engine.ranks import Ranks
 from mixup_multi.engine.source import Data
 from mixup_multi.engine.training import Rehearsal, Training
 from mixup_multi.errors import PointError, SettingError
-from mixup_multi.objectives import ERM, LayerWise, Objective
+from mixup_multi.objectives import (
+    ERM,
+    Gaussian,
+    LabelSmoothing,
+    LayerWise,
+    MixupE,
+    Objective,
+    Switch,
+    Vicinal,
+)
 from mixup_multi.objectives.presets.adversarial import adversarial, iat, layerwise, trades
 from mixup_multi.objectives.presets.mixing import mixup, mixupe, mixupe_exact
 
@@ -192,3 +202,15 @@ def test_a_glance_computes_nothing_of_the_data() -> None:
     assert Rehearsal(of).mean() is None
     assert Rehearsal(of).fitted(codec) is codec
     assert len(Rehearsal(of).source) == 2
+
+
+def test_what_a_part_says_of_itself_its_wrappers_say_too() -> None:
+    layers = LayerWise(ERM(), 0.1)
+    exact = MixupE(Vicinal(), form="exact_abs")
+    for wrap in (LabelSmoothing, Gaussian, partial(Switch, ERM())):
+        assert wrap(layers).remembers
+        assert wrap(layers).eager == layers.eager
+        assert wrap(exact).eager == exact.eager
+        assert not wrap(ERM()).remembers
+    with pytest.raises(SettingError, match="inner is itself a method"):
+        LayerWise(Switch(layers, ERM()), 0.1)

@@ -17,7 +17,7 @@ from mixup_multi.errors import PointError, SettingError
 from mixup_multi.evaluations import Error, Subject
 from mixup_multi.objectives.losses import Softmax
 from mixup_multi.predict import Plain
-from mixup_multi.predict.presets import mi_ol
+from mixup_multi.predict.presets import mi_ol, mi_pl
 
 ADAPTER = door.load_adapter("tabular")
 
@@ -137,3 +137,43 @@ def test_an_adaptive_attack_is_no_weaker_than_one_that_knows_nothing(subject: Su
 def with_bounds(subject: Subject) -> Subject:
     source = replace(subject.data.train, bounds=Bounds(torch.ones(4)))  # type: ignore[type-var]
     return replace(subject, data=replace(subject.data, train=source))
+
+
+def test_an_attack_in_train_mode_depends_on_its_seed_alone(subject: Subject) -> None:
+    torch.manual_seed(0)
+    dropping = ADAPTER.models["mlp"](subject.data, widths=(16,), dropout=0.5).eval()
+    unsteady = replace(subject, load=lambda: dropping)
+    asked = Error(attack=Attack(0.6, 0.2, 3, point="hidden1", mode="train"))
+    errors = []
+    for global_seed in (1, 2):
+        torch.manual_seed(global_seed)
+        state = torch.get_rng_state()
+        errors.append(asked.measure(replace(unsteady)).values["error"])
+        assert torch.equal(state, torch.get_rng_state())
+    assert errors[0] == errors[1]
+
+
+def test_an_example_of_the_training_part_is_none_of_its_own_samples(subject: Subject) -> None:
+    """At share 0 a prediction is that of the sample, so an example that met itself shows."""
+    source = subject.data.train
+    kept = torch.cat([(source.labels == c).nonzero()[:2, 0] for c in range(3)])
+    few = replace(
+        source, inputs=source.inputs[kept], labels=source.labels[kept], ids=list("abcdef")
+    )
+    lone = replace(subject, data=replace(subject.data, train=few))
+    asked: list[torch.Tensor] = []
+
+    class Spy(torch.nn.Module):
+        points = ("input",)
+
+        def forward(self, inputs, edits=None):
+            inputs = edits["input"](inputs) if edits else inputs
+            asked.append(inputs)
+            return subject.model(inputs)
+
+    spying = replace(lone, load=Spy)
+    Error(part="train", predictor=mi_pl(share=0.0, samples=4, pool=None), batch_size=6).measure(
+        spying
+    )
+    mixed = asked[-1].reshape(-1, 6, 4)
+    assert not (mixed == few.inputs).all(-1).any()

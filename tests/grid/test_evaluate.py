@@ -11,6 +11,7 @@ import pytest
 import torch
 from command_line import invoke
 
+from mixup_multi.cli.evaluate import _spread
 from mixup_multi.engine.sealed import load_sealed, save_sealed
 from mixup_multi.grid.evaluate import evaluate, known, missing, stored
 from mixup_multi.grid.shelf import Site
@@ -111,9 +112,9 @@ def test_a_failure_is_told_kept_and_stops_nothing_else(out: Path, cells: Sequenc
     done = invoke("run", recipe, "--out", out)
     assert done.code == 2
     assert "has no checkpoint, only what the model said" in done.out
-    assert "2 evaluations failed" in done.out
+    assert "1 evaluation failed" in done.out
     kept = list(out.glob("cells/*/evaluations/*.failure.json"))
-    assert len(kept) == 2
+    assert len(kept) == 1
     assert all("OutputError" in json.loads(path.read_text())["traceback"] for path in kept)
     assert len(known(cells[1], out)) == 2
 
@@ -167,3 +168,45 @@ def test_the_report_has_a_table_of_them(out: Path) -> None:
     assert "### Evaluations" in text
     assert "| Data set | Model | Method | n | clean % | PGD % |" in text
     assert "attack pgd (eps 1.0, step 0.25, steps 10" in text
+
+
+def test_settings_that_are_wrong_by_themselves_are_one_message(out: Path, tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text(
+        "evaluate:\n  - error\n  - {name: error, rows: 0, label: few}\n"
+    )
+    done = invoke("evaluate", out, "--with", tmp_path / "wrong.yaml")
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert "wrong.yaml:3: evaluation 'few': rows is 0: expected 1 or more" in done.err
+    assert "failed" not in done.out
+
+
+def test_what_is_undefined_in_a_trial_stands_in_the_table_as_such() -> None:
+    assert _spread([1.0, 2.0]) == "1.50 ± 0.71"
+    assert _spread([1.0, float("nan")]) == _spread([float("inf")]) == "undefined"
+    assert _spread([]) == "-"
+
+
+def test_measurements_outlive_their_weights(out: Path, cells: Sequence[Cell]) -> None:
+    folder = CellFolder.of(out, cells[0])
+    folder.checkpoint.unlink()
+    assert len(stored(folder)) == 2
+    assert not missing(cells[0], out)
+
+
+@pytest.mark.parametrize("name", ["layerwise", "label_smoothing"])
+def test_a_loss_that_is_named_within_is_that_of_the_results(tmp_path: Path, name: str) -> None:
+    off = {"layerwise": "eps: 0", "label_smoothing": "smoothing: 0.0"}[name]
+    whole = f"{{name: {name}, label: within, {off}, inner: {{name: erm, loss: sigmoid}}}}"
+    (tmp_path / "loss.yaml").write_text(
+        RECIPE.partition("methods:")[0]
+        + f"methods: [{{name: erm, loss: sigmoid, label: plain}}, {whole}]\n"
+        + "train: {epochs: 3, batch_size: 32}\nevaluate: [nll]\n"
+    )
+    done = invoke("run", tmp_path / "loss.yaml", "--out", tmp_path / "out")
+    assert done.code == 0, done.out + done.err
+    results = [json.loads(p.read_text()) for p in tmp_path.glob("out/cells/*/result.json")]
+    assert results[0]["test_loss"] == pytest.approx(results[1]["test_loss"], rel=1e-4)
+    scores = [json.loads(p.read_text()) for p in tmp_path.glob("out/cells/*/evaluations/*.json")]
+    first, second = (score["values"]["nll"] for score in scores)
+    assert first == pytest.approx(second, rel=1e-4)
