@@ -121,8 +121,9 @@ class Corruption(Evaluation):
         source = subject.part(self.part)
         shifts = self.shifts(subject)
         _check_shifts(shifts, source)
-        absent = [name for name in shifts if name not in (self.baseline or {})]
-        if absent and self.baseline is not None:
+        baseline = shifts if self.baseline is None else self.baseline
+        absent = [name for name in shifts if name not in baseline]
+        if absent:
             raise SettingError(
                 f"baseline lacks {', '.join(absent)}: expected the baseline's mean error for each"
                 " of the corruptions asked about",
@@ -173,13 +174,15 @@ class Corruption(Evaluation):
 
 
 def _check_shifts(shifts: Mapping[str, Shift], source: Source) -> None:
-    """Raise the first corruption's error; where it lacks a package, with those that lack none."""
+    """Raise the first error, of settings with the names of the corruptions that have none."""
     faults: dict[str, SettingError] = {}
     for name, shift in shifts.items():
         try:
             shift.check(source)
         except SettingError as fault:
             faults[name] = fault
-    for fault in faults.values():
+    if faults:
+        first = next(iter(faults.values()))
         fit = ", ".join(name for name in shifts if name not in faults)
-        raise SettingError(f"{fault}; without it: names: [{fit}]" if fit else str(fault), fault.keys)
+        others = f"; those that need nothing more: names: [{fit}]" if fit else ""
+        raise SettingError(f"{first}{others}", first.path)

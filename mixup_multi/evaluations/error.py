@@ -31,7 +31,8 @@ class Error(Evaluation):
         predictor: how the model is asked; None for plainly.
         adaptive: whether the attack sees the predictor, instead of the plain model.
         rows: how many examples, drawn by the seed; None for all.
-        batch_size: examples at a time.
+        batch_size: examples at a time. What is drawn (an attack's starts, a predictor's samples)
+            is drawn for each batch, so compare models at one batch size.
         seed: of the examples, of the attack's starts and of the predictor's draws.
 
     Raises:

@@ -33,6 +33,11 @@ def _size(n: int, across: int, side: float) -> tuple[float, float]:
     return side * min(across, n), side * -(-n // across)
 
 
+def _legend_height(entries: int) -> float:
+    """Return the inches that a legend of two columns takes below the panels."""
+    return 0.2 + 0.17 * -(-entries // 2)
+
+
 def short(label: str, most: int = 36) -> str:
     """Return a label that fits a figure: of a long one its start and its end, which tells apart."""
     end = 3 * most // 7
@@ -68,7 +73,9 @@ def learning_curves(curves: Sequence[Curve], methods: Sequence[str]) -> str:
         figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2))
 
     width, height = _size(len(quantities), 2, 2.6)
-    return drawn(width, 0.85 * height + 0.45, draw)
+    return drawn(
+        width, 0.85 * height + _legend_height(len({curve.method for curve in curves})), draw
+    )
 
 
 def _line(ax: Axes, curve: Curve, style: Mapping[str, Any]) -> None:
@@ -101,7 +108,7 @@ def evaluation_curves(curves: Sequence[AskedCurve], methods: Sequence[str]) -> s
         handles, labels = ax.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2))
 
-    return drawn(4.2, 2.9 + 0.1 * len(curves), draw)
+    return drawn(4.2, 2.6 + _legend_height(len(curves)), draw)
 
 
 def reliability_diagrams(said: Mapping[str, Reliability]) -> str:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
 from torch import Tensor
 
-from mixup_multi import door
 from mixup_multi.engine.memory import pick_device
 from mixup_multi.engine.settings import Train
+from mixup_multi.engine.source import Data
 from mixup_multi.engine.state import State
 from mixup_multi.objectives.objective import Objective
+from mixup_multi.sklearn.rows import Rows, canonical_order, held_out
+from mixup_multi.sklearn.scaling import Scaling
+from mixup_multi.sklearn.settings import (
+    CONSTRAINTS,
+    built_with,
+    check_unchanged,
+    objective_of,
+    widths_of,
+)
 from mixup_multi.sklearn.training import Floats, Plan, as_data, train_members
 from mixup_multi.sklearn.weights import repeated
 
@@ -25,15 +33,17 @@ from mixup_multi.sklearn.weights import repeated
 class MixupEstimator(BaseEstimator):  # type: ignore[misc]
     """A multi-layer perceptron trained by any of the methods; see `MixupClassifier`."""
 
+    _parameter_constraints: ClassVar[Mapping[str, Sequence[Any]]] = CONSTRAINTS
     _loss: str
     _states: list[State]
+    _scaling: Scaling
 
     def __init__(
         self,
         method: str | Objective = "mixupe",
         *,
         method_settings: Mapping[str, Any] | None = None,
-        hidden_layer_sizes: Sequence[int] = (128, 128),
+        hidden_layer_sizes: int | Sequence[int] = (128, 128),
         activation: Literal["relu", "tanh", "gelu"] = "relu",
         dropout: float = 0.0,
         batch_norm: bool = False,
@@ -79,6 +89,15 @@ class MixupEstimator(BaseEstimator):  # type: ignore[misc]
         )
         return inputs
 
+    def _goes_on(self, *, wanted: bool) -> bool:
+        """Check the settings, and return whether networks that are there are trained on."""
+        self._validate_params()
+        built = built_with(self.get_params(deep=False))
+        if not wanted or not hasattr(self, "_states"):
+            return False
+        check_unchanged(built, self._built)
+        return True
+
     def _train(
         self,
         X: NDArray[Any],
@@ -89,69 +108,79 @@ class MixupEstimator(BaseEstimator):  # type: ignore[misc]
         go_on: bool,
     ) -> Self:
         """Train all members, new ones or those that are there, and keep them."""
-        kept = _canonical_order(X, targets)
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-            kept = kept[repeated(weights[kept])]
+        objective = objective_of(self.method, self.method_settings, self._loss)
+        rows = self._rows(X, targets, sample_weight)
         if not go_on:
-            self._fit_scale(X[kept])
             random = check_random_state(self.random_state)
             self._seeds = random.randint(2**31 - 1, size=self.n_trials).tolist()
-        learnt, held = kept, None
-        if self.early_stopping:
-            learnt, held = self._held_out(kept, targets)
-        scaled = self._scaled(X)
-        data = as_data(
-            (scaled[learnt], targets[learnt]),
-            None if held is None else (scaled[held], targets[held]),
-            self._class_names(),
-            self._loss,
-        )
+        learnt, held = self._held_out(rows, targets) if self.early_stopping else (rows, None)
+        if not go_on:
+            self._scaling = Scaling.fit(X[learnt]) if self.scale else Scaling.none(X.shape[1])
+            self._fit_targets(targets[learnt])
+        data = self._data(X, targets, learnt, held)
         states = self._states if go_on else None
-        self._states = train_members(self._plan(epochs), data, self._seeds, states)
+        self._states = train_members(self._plan(objective, epochs), data, self._seeds, states)
+        self._built = built_with(self.get_params(deep=False))
         self.n_iter_ = max(state.epoch for state in self._states)
         self.loss_curve_ = [record["train_loss"] for record in self._states[0].history]
         return self
 
-    def _plan(self, epochs: int) -> Plan:
+    def _rows(self, X: NDArray[Any], targets: Tensor, sample_weight: ArrayLike | None) -> Rows:
+        """Return which rows count, in their canonical order, each as often as its weight says."""
+        rows = canonical_order(X, targets)
+        if sample_weight is None:
+            return rows
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        return rows[repeated(weights[rows])]
+
+    def _data(
+        self,
+        X: NDArray[Any],
+        targets: Tensor,
+        learnt: Rows,
+        held: Rows | None,
+    ) -> Data:
+        def part(rows: Rows) -> tuple[Floats, Tensor]:
+            return self._scaled(X[rows]), self._scaled_targets(targets[rows])
+
+        return as_data(
+            part(learnt),
+            None if held is None else part(held),
+            self._class_names(),
+            self._loss,
+            "standard deviations of a feature" if self.scale else "the features' own units",
+        )
+
+    def _plan(self, objective: Objective, epochs: int) -> Plan:
         return Plan(
-            objective=self._objective(),
+            objective=objective,
             loss=self._loss,
             network={
-                "widths": tuple(self.hidden_layer_sizes),
+                "widths": widths_of(self.hidden_layer_sizes),
                 "activation": self.activation,
                 "dropout": self.dropout,
                 "batch_norm": self.batch_norm,
             },
             train=Train(
-                epochs=epochs,
-                batch_size=self.batch_size,
+                epochs=int(epochs),  # NumPy's numbers, of a search's grid, become Python's
+                batch_size=int(self.batch_size),
                 optimizer=self.optimizer,
-                lr=self.learning_rate,
-                weight_decay=self.weight_decay,
+                lr=float(self.learning_rate),
+                weight_decay=float(self.weight_decay),
             ),
             device=pick_device(self.device),
             patience=self.n_iter_no_change if self.early_stopping else None,
             tolerance=self.tol,
         )
 
-    def _objective(self) -> Objective:
-        if isinstance(self.method, Objective):
-            return self.method
-        given = {"loss": self._loss, **(self.method_settings or {})}
-        settings = door.check_settings(door.load_objective(self.method), given)
-        objective: Objective = door.build_objective({"name": self.method, **settings})
-        return objective
-
-    def _fit_scale(self, X: NDArray[Any]) -> None:
-        if self.scale:
-            spread = X.std(0, dtype=np.float64)
-            self._centre = X.mean(0, dtype=np.float64)
-            self._spread = np.where(spread > 0, spread, 1.0)
+    def _fit_targets(self, targets: Tensor) -> None:
+        raise NotImplementedError
 
     def _scaled(self, X: NDArray[Any]) -> Floats:
-        scaled = (X - self._centre) / self._spread if self.scale else X
-        return np.ascontiguousarray(scaled, dtype=np.float32)
+        return np.ascontiguousarray(self._scaling.apply(X), dtype=np.float32)
+
+    def _scaled_targets(self, targets: Tensor) -> Tensor:
+        return targets
 
     def _class_names(self) -> Sequence[str]:
         raise NotImplementedError
@@ -159,25 +188,6 @@ class MixupEstimator(BaseEstimator):  # type: ignore[misc]
     def _strata(self, targets: Tensor) -> NDArray[Any] | None:
         raise NotImplementedError
 
-    def _held_out(
-        self, kept: NDArray[np.int64], targets: Tensor
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Divide rows, of which some may be there repeatedly, into those learnt from and others."""
-        rows = np.unique(kept)
-        size, seed = self.validation_fraction, self._seeds[0]
-        strata = self._strata(targets[rows])
-        _, held = train_test_split(rows, test_size=size, stratify=strata, random_state=seed)
-        out = np.isin(kept, held)
-        return kept[~out], kept[out]
-
-
-def _canonical_order(X: NDArray[Any], targets: Tensor) -> NDArray[np.int64]:
-    """Return the rows in an order of their own, so that fitting does not depend on the given one.
-
-    They are sorted by a projection on a fixed direction, which no two different rows share but by
-    accident, and by their targets.
-    """
-    direction = np.random.default_rng(0).standard_normal(X.shape[1])
-    label = targets.reshape(len(X), -1)[:, 0].numpy()
-    order: NDArray[np.int64] = np.lexsort((X.astype(np.float64) @ direction, label))
-    return order
+    def _held_out(self, kept: Rows, targets: Tensor) -> tuple[Rows, Rows]:
+        strata = self._strata(targets[np.unique(kept)])
+        return held_out(kept, strata, self.validation_fraction, self._seeds[0])

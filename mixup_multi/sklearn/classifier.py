@@ -24,7 +24,7 @@ class MixupClassifier(ClassifierMixin, MixupEstimator):  # type: ignore[misc]
     Args:
         method: the name of an installed method (`mixup-multi list methods`), or an objective.
         method_settings: its settings, as in a recipe, e.g. `{"alpha": 0.4}`.
-        hidden_layer_sizes: units of the hidden layers; one or more.
+        hidden_layer_sizes: units of the hidden layers; one or more, or a number for one layer.
         activation: relu, tanh or gelu.
         dropout: the probability, in [0, 1), that a hidden unit is dropped.
         batch_norm: whether hidden layers are normalised.
@@ -36,12 +36,14 @@ class MixupClassifier(ClassifierMixin, MixupEstimator):  # type: ignore[misc]
         n_trials: how many networks of different seeds are trained (side by side, where they can
             be) and averaged.
         scale: standardise every feature by its training mean and deviation first, since rows are
-            mixed as a whole.
+            mixed as a whole. Sizes of perturbations are in these deviations, or else in the
+            features' own units; perturbed features stay between their ends in training.
         early_stopping: hold out rows, and keep the weights of their least loss.
         validation_fraction: the share that is held out, stratified by class.
         n_iter_no_change: epochs without improvement before training stops.
         tol: what counts as an improvement of the held-out loss.
-        warm_start: whether a second `fit` goes on from where the first ended.
+        warm_start: whether a second `fit` goes on from where the first ended; what the networks
+            were built with must be as it was.
         random_state: seeds initialisation, order and mixing.
         device: auto, cpu, cuda or cuda:N.
 
@@ -61,10 +63,10 @@ class MixupClassifier(ClassifierMixin, MixupEstimator):  # type: ignore[misc]
         """Train on rows `X` `(n, d)` with labels `y` `(n,)` of any type.
 
         Raises:
-            ValueError: X or y is not what scikit-learn expects.
+            ValueError: X or y is not what scikit-learn expects, or a setting is out of range.
             SettingError: a setting of the method is unknown or out of range.
         """
-        go_on = self.warm_start and hasattr(self, "_states")
+        go_on = self._goes_on(wanted=self.warm_start)
         X, targets = self._checked(X, y, reset=not go_on)
         if not go_on:
             self.classes_ = unique_labels(y)
@@ -79,7 +81,7 @@ class MixupClassifier(ClassifierMixin, MixupEstimator):  # type: ignore[misc]
         sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Train one more epoch on these rows; the first call needs all `classes`."""
-        go_on = hasattr(self, "_states")
+        go_on = self._goes_on(wanted=True)
         if not go_on and classes is None:
             raise ValueError("classes is missing: expected all labels in the first partial_fit")
         X, targets = self._checked(X, y, reset=not go_on)
@@ -117,6 +119,9 @@ class MixupClassifier(ClassifierMixin, MixupEstimator):  # type: ignore[misc]
 
     def _class_names(self) -> Sequence[str]:
         return [str(label) for label in self.classes_]
+
+    def _fit_targets(self, targets: Tensor) -> None:
+        """Do nothing: classes are not scaled."""
 
     def _strata(self, targets: Tensor) -> NDArray[Any] | None:
         """Return the labels to stratify by; None where a class has a single row."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from mixup_multi.engine.memory import pick_device
 from mixup_multi.sklearn.base import MixupEstimator
+from mixup_multi.sklearn.scaling import Scaling
 from mixup_multi.sklearn.training import mean_of_members
 
 
@@ -26,60 +28,79 @@ class MixupRegressor(RegressorMixin, MixupEstimator):  # type: ignore[misc]
 
     _loss = "squared"
 
+    def __sklearn_tags__(self) -> Tags:
+        """Say that several outputs can be learnt."""
+        tags: Tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Train on rows `X` `(n, d)` with numbers `y`, `(n,)` or `(n, outputs)`."""
-        go_on = self.warm_start and hasattr(self, "_states")
-        X, y = self._checked(X, y, reset=not go_on)
-        if not go_on:
-            self._fit_targets(y)
-        targets = self._targets(y)
-        return self._train(X, targets, sample_weight, epochs=self.epochs, go_on=go_on)
+        """Train on rows `X` `(n, d)` with numbers `y`, `(n,)` or `(n, outputs)`.
+
+        Raises:
+            ValueError: X or y is not what scikit-learn expects, or a setting is out of range.
+            SettingError: a setting of the method is unknown or out of range.
+        """
+        go_on = self._goes_on(wanted=self.warm_start)
+        return self._learn(X, y, sample_weight, epochs=self.epochs, go_on=go_on)
 
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
         """Train one more epoch on these rows; targets are scaled as in the first call."""
-        go_on = hasattr(self, "_states")
-        X, y = self._checked(X, y, reset=not go_on)
-        if not go_on:
-            self._fit_targets(y)
-        return self._train(X, self._targets(y), sample_weight, epochs=1, go_on=go_on)
+        go_on = self._goes_on(wanted=True)
+        return self._learn(X, y, sample_weight, epochs=1, go_on=go_on)
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return numbers in the units of `y`, the mean over networks."""
         check_is_fitted(self, "_states")
         scaled = self._scaled(self._inputs(X, reset=False))
         said = mean_of_members(self._states, scaled, lambda f: f, pick_device(self.device))
-        found: NDArray[np.float64] = said * self._target_spread + self._target_centre
+        found = self._target_scaling.undo(said)
         return found.ravel() if self._flat else found
 
-    def _checked(
-        self, X: ArrayLike, y: ArrayLike, *, reset: bool
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _learn(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        *,
+        epochs: int,
+        go_on: bool,
+    ) -> Self:
         rows, numbers = validate_data(
             self,
             X,
             y,
-            reset=reset,
+            reset=not go_on,
             dtype=[np.float64, np.float32],
             multi_output=True,
             y_numeric=True,
         )
-        return rows, np.asarray(numbers, dtype=np.float64)
+        columns = np.array(numbers, dtype=np.float64).reshape(len(rows), -1)
+        if go_on:
+            self._check_outputs(columns.shape[1])
+        else:
+            self._flat = numbers.ndim == 1
+        targets = torch.from_numpy(columns)
+        return self._train(rows, targets, sample_weight, epochs=epochs, go_on=go_on)
 
-    def _fit_targets(self, y: NDArray[np.float64]) -> None:
-        self._flat = y.ndim == 1
-        columns = y.reshape(len(y), -1)
-        spread = columns.std(0)
-        self._target_centre = columns.mean(0)
-        self._target_spread = np.where(spread > 0, spread, 1.0)
+    def _check_outputs(self, given: int) -> None:
+        expected = len(self._target_scaling.centre)
+        if given != expected:
+            raise ValueError(
+                f"y has {given} outputs: expected {expected}, as many as the networks that are"
+                " trained on. Call fit with warm_start=False for new ones"
+            )
 
-    def _targets(self, y: NDArray[np.float64]) -> Tensor:
-        columns = y.reshape(len(y), -1)
-        return torch.from_numpy((columns - self._target_centre) / self._target_spread).float()
+    def _fit_targets(self, targets: Tensor) -> None:
+        self._target_scaling = Scaling.fit(targets.numpy())
+
+    def _scaled_targets(self, targets: Tensor) -> Tensor:
+        return torch.from_numpy(self._target_scaling.apply(targets.numpy())).float()
 
     def _class_names(self) -> Sequence[str]:
-        return [f"output {number}" for number in range(len(self._target_centre))]
+        return [f"output {number}" for number in range(len(self._target_scaling.centre))]
 
     def _strata(self, targets: Tensor) -> None:
         """Return nothing: numbers are not stratified."""

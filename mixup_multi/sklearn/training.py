@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mixup_multi import door
+from mixup_multi.bounds import Bounds
 from mixup_multi.engine import loop
 from mixup_multi.engine.cache import content_key
 from mixup_multi.engine.cohort import start_cohort, train_cohort
@@ -56,8 +57,12 @@ def as_data(
     validation: tuple[Floats, Tensor] | None,
     classes: Sequence[str],
     loss: str,
+    units: str,
 ) -> Data:
-    """Return arrays `(n, d)` with targets `(n, c)`, or class indices `(n,)`, as a data set."""
+    """Return arrays `(n, d)` with targets `(n, c)`, or class indices `(n,)`, as a data set.
+
+    `units` says what the features are measured in.
+    """
 
     def source(part: tuple[Floats, Tensor]) -> TensorSource:
         inputs, labels = part
@@ -65,6 +70,7 @@ def as_data(
         return TensorSource(torch.from_numpy(inputs), labels, len(classes), ids)
 
     learnt = source(train)
+    learnt = replace(learnt, bounds=_bounds(learnt.inputs, units))
     return Data(
         name="the arrays given to fit",
         train=learnt,
@@ -75,6 +81,12 @@ def as_data(
         loss=loss,
         facts={"width": train[0].shape[1], "cardinalities": ()},
     )
+
+
+def _bounds(rows: Tensor, units: str) -> Bounds:
+    """Return that each column lies between its ends in `rows`; a constant one stays."""
+    low, high = rows.amin(0), rows.amax(0)
+    return Bounds.between(low, high, (low < high).to(low), low, units)
 
 
 def train_members(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import metadata
 
 import pytest
 from command_line import invoke
@@ -67,12 +68,16 @@ def test_lists_and_places_are_also_json() -> None:
     places = {place["name"]: place for place in json.loads(said("data", "where", "--json"))}
     assert places["images/digits"]["there"] == "embedded"
     assert places["images/cifar10"]["download"] == "170 MB"
+    for own in ("images/image_folder", "tabular/file"):
+        assert (places[own]["there"], places[own]["where"]) == ("your own", "")
 
 
 def test_doctor_tells_versions_data_and_that_all_is_well(tmp_path) -> None:
     (tmp_path / "cifar-10-batches-py").mkdir()
     found = json.loads(said("doctor", "--data", str(tmp_path), "--json"))
     assert found["problems"] == []
+    offered = set(metadata("mixup-multi").get_all("Provides-Extra") or ())
+    assert set(found["extras"]) == offered - {"dev", "test"}
     assert found["versions"]["torch"].startswith("2.11")
     there = {place["name"]: place["there"] for place in found["datasets"]}
     assert (there["images/cifar10"], there["images/svhn"]) == ("yes", "no")

@@ -154,6 +154,7 @@ class Flipped(Shift):
     above: int
     standard: bool = True
     fault: str = ""
+    package: str = ""
 
     def of(self, source: Source, severity: int, seed: int) -> Source:
         turned = (source.labels + (severity > self.above)) % 3
@@ -166,6 +167,8 @@ class Flipped(Shift):
     def check(self, source: Source) -> None:
         if self.fault:
             raise DataError(self.fault)
+        if self.package:
+            raise SettingError(f"install {self.package}")
 
 
 Table = dict[str, Shift]
@@ -213,6 +216,7 @@ def test_what_cannot_be_asked_is_refused() -> None:
     subject = oracle(made={"fog": Flipped(0), "snow": Flipped(0)})
     refused(r"iris has no corruption 'fig'; did you mean 'fog'", subject, names=("fig",))
     refused("baseline lacks snow", subject, baseline={"fog": 3.0})
+    refused("baseline lacks fog, snow: expected", subject, baseline={})
     refused("no published corruptions: .* or made: here", subject, made="published")
     refused("has no corruptions: expected a data set whose adapter offers some", oracle())
     refused("no part 'validation'", subject, part="validation")
@@ -228,6 +232,23 @@ def test_what_cannot_be_asked_is_refused() -> None:
     ):
         with pytest.raises(SettingError, match=message):
             Corruption(**settings)  # type: ignore[arg-type]
+
+
+def test_what_needs_no_package_is_named_where_others_do() -> None:
+    lacking, whole = Flipped(0, package="mixup-multi[snow]"), Flipped(0)
+    subject = oracle(made={"fog": whole, "snow": lacking, "hail": lacking, "rain": whole})
+    refused(r"^install mixup-multi\[snow\]; .* names: \[fog, rain\]$", subject)
+    refused(r"^install mixup-multi\[snow\]$", subject, names="snow")
+    Corruption(names=("fog", "rain")).check(subject)
+
+
+def test_the_standard_ones_of_images_name_their_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = "mixup_multi_adapters.images.corruptions.made.find_spec"
+    monkeypatch.setattr(made, lambda _: None)
+    refused(
+        r"frost needs .*'mixup-multi\[corruptions\]'.*names: \[gaussian_noise, shot_noise, ",
+        trained("images"),
+    )
 
 
 RECIPE = """\

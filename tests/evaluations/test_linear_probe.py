@@ -20,6 +20,7 @@ from mixup_multi.points import Staged
 N = 50
 Y = labels(N, 3)
 TARGETS = as_targets(Y, 3, torch.float64)
+SIGNS = 2 * TARGETS - 1
 X = rows(N, 6) * torch.tensor([1.0, 20, 0.1, 3, 1, 1]) + 4
 X[:, :3] += 2 * TARGETS
 SCALED = StandardScaler().fit_transform(X.numpy())
@@ -27,7 +28,7 @@ SCALED = StandardScaler().fit_transform(X.numpy())
 
 def left_out(penalty: float) -> float:
     """Return the mean squared error of rows that were left out, one fit a row."""
-    signs, errors = (2 * TARGETS - 1).numpy(), []
+    signs, errors = SIGNS.numpy(), []
     for row in range(N):
         rest = np.arange(N) != row
         fitted = Ridge(alpha=N * penalty).fit(SCALED[rest], signs[rest])
@@ -38,10 +39,10 @@ def left_out(penalty: float) -> float:
 @pytest.mark.parametrize("penalty", [1e-4, 0.1, 10.0])
 @pytest.mark.parametrize("features", [X, torch.cat([X, rows(N, 100, seed=5)], 1)])
 def test_it_is_scikit_learns_ridge(penalty: float, features: Tensor) -> None:
-    probe = fit_probe(features, TARGETS, (penalty,))
+    probe = fit_probe(features, SIGNS, (penalty,))
     scaler = StandardScaler().fit(features.numpy())
     oracle = Ridge(alpha=N * penalty, solver="svd").fit(
-        scaler.transform(features.numpy()), (2 * TARGETS - 1).numpy()
+        scaler.transform(features.numpy()), SIGNS.numpy()
     )
     fresh = torch.cat([rows(20, 6, seed=8) + 4, rows(20, features.shape[1] - 6, seed=9)], 1)
     assert_close(probe(fresh).numpy(), oracle.predict(scaler.transform(fresh.numpy())))
@@ -54,15 +55,15 @@ def test_it_is_scikit_learns_ridge(penalty: float, features: Tensor) -> None:
 
 def test_the_penalty_with_the_least_left_out_error_is_chosen() -> None:
     errors = {penalty: left_out(penalty) for penalty in PENALTIES}
-    chosen = fit_probe(X, TARGETS, PENALTIES).penalty
+    chosen = fit_probe(X, SIGNS, PENALTIES).penalty
     assert errors[chosen] == min(errors.values())
     assert errors[PENALTIES[0]] > errors[chosen] < errors[PENALTIES[-1]]
 
 
 def test_constant_columns_and_columns_of_another_scale_do_not_matter() -> None:
-    probe = fit_probe(X, TARGETS, (0.1,))
+    probe = fit_probe(X, SIGNS, (0.1,))
     more = torch.cat([X * 1000, torch.full((N, 2), 3.7, dtype=torch.float64)], 1)
-    same = fit_probe(more, TARGETS, (0.1,))
+    same = fit_probe(more, SIGNS, (0.1,))
     assert_close(same(more), probe(X))
 
 

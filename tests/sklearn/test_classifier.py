@@ -17,7 +17,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from mixup_multi import ERM
 from mixup_multi.errors import SettingError
 from mixup_multi.sklearn import MixupClassifier
-from mixup_multi.sklearn.base import _canonical_order
+from mixup_multi.sklearn.rows import canonical_order
 
 QUICK = {"epochs": 60, "batch_size": 32, "learning_rate": 0.01, "hidden_layer_sizes": (16,)}
 CHECKS = list(estimator_checks_generator(MixupClassifier(**QUICK), legacy=True))
@@ -121,7 +121,7 @@ def test_early_stopping_keeps_the_best_epoch() -> None:
     losses = [record["validation_loss"] for record in model._states[0].history]
     assert model.n_iter_ < 300
     targets = torch.from_numpy(y_part)
-    _, held = model._held_out(_canonical_order(part, targets), targets)
+    _, held = model._held_out(canonical_order(part, targets), targets)
     chosen = model.predict_proba(part)[held, y_part[held]]
     assert -np.log(chosen).mean() == pytest.approx(min(losses), rel=1e-4)  # the best epoch's
     assert model.score(rest, y_rest) > 0.85
