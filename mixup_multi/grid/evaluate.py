@@ -60,7 +60,7 @@ def evaluation_of(choice: Choice) -> Evaluation:
 
 
 def stored(folder: CellFolder) -> list[dict[str, Any]]:
-    """Return all whole records of a cell's evaluations that are of its weights, in their order."""
+    """Return all whole records of a cell's evaluations that are of its weights, as they were made."""
     records = []
     for path in sorted((folder.path / FOLDER).glob("*.json")):
         try:
@@ -69,7 +69,7 @@ def stored(folder: CellFolder) -> list[dict[str, Any]]:
             continue
         if record is not None and "values" in record and _is_of(record, folder):
             records.append(record)
-    return sorted(records, key=lambda record: int(record["place"]))
+    return sorted(records, key=lambda record: float(record["made"]))
 
 
 def known(cell: Cell, out: Path) -> list[Asked]:
@@ -111,7 +111,7 @@ def _evaluate_cell(cell: Cell, choices: Sequence[Choice], shelf: Shelf) -> Itera
     for choice in choices:
         try:
             subject = subject or _subject(cell, folder, shelf)
-            yield Asked(cell, choice, _measure(cell, choice, subject, folder))
+            yield Asked(cell, choice, _measure(choice, subject, folder))
         except WriteError:
             raise
         except Exception as error:
@@ -122,7 +122,7 @@ def _evaluate_cell(cell: Cell, choices: Sequence[Choice], shelf: Shelf) -> Itera
             yield Asked(cell, choice, message=message)
 
 
-def _measure(cell: Cell, choice: Choice, subject: Subject, folder: CellFolder) -> dict[str, Any]:
+def _measure(choice: Choice, subject: Subject, folder: CellFolder) -> dict[str, Any]:
     began = time.perf_counter()
     evaluation = evaluation_of(choice)
     measured = evaluation.measure(subject)
@@ -132,7 +132,7 @@ def _measure(cell: Cell, choice: Choice, subject: Subject, folder: CellFolder) -
         "label": choice.label,
         "settings": choice.settings,
         "canonical": choice.canonical,
-        "place": cell.evaluations.index(choice),
+        "made": time.time(),
         "unit": evaluation.unit,
         "values": dict(measured.values),
         "curves": {name: asdict(curve) for name, curve in measured.curves.items()},

@@ -140,6 +140,7 @@ def test_targets_are_every_other_class_and_never_the_row_s_own() -> None:
     batch, seen = images(300), []
 
     class Judge:
+        target_kind = SOFTMAX.target_kind
         predicted = staticmethod(SOFTMAX.predicted)
 
         @staticmethod

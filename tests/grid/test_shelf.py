@@ -35,11 +35,11 @@ def made(folder: Path, method: str, loss: str) -> Objective:
         ("inner: mixup", "softmax", "softmax", "softmax"),
         ("inner: mixup", "sigmoid", "sigmoid", "sigmoid"),
         ("loss: softmax_bce, inner: mixup", "softmax", "softmax_bce", "softmax_bce"),
-        ("inner: {name: mixup, loss: softmax_bce}", "softmax", "softmax", "softmax_bce"),
+        ("inner: {name: mixup, loss: softmax_bce}", "softmax", "softmax_bce", "softmax_bce"),
         ("loss: sigmoid, inner: {name: mixup, loss: softmax}", "softmax", "sigmoid", "softmax"),
     ],
 )
-def test_an_open_loss_is_that_of_the_entry_around_it_or_of_the_data(
+def test_an_open_loss_is_that_of_the_entry_around_or_within_it_or_of_the_data(
     tmp_path: Path, settings: str, data: str, outer: str, inner: str
 ) -> None:
     method = made(tmp_path, f"{{name: label_smoothing, {settings}}}", data)
