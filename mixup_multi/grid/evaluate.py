@@ -60,7 +60,7 @@ def evaluation_of(choice: Choice) -> Evaluation:
 
 
 def stored(folder: CellFolder) -> list[dict[str, Any]]:
-    """Return all whole records of a cell's evaluations that are of its weights, as they were made."""
+    """Return a cell's whole records that are of its weights, in the order they were made in."""
     records = []
     for path in sorted((folder.path / FOLDER).glob("*.json")):
         try:
