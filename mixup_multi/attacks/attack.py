@@ -207,10 +207,10 @@ def _said(bounds: Bounds | None, model: nn.Module) -> Bounds:
 
 
 def _others(targets: Tensor, generator: Generator) -> Tensor:
-    """Return targets of a random other class for each row."""
+    """Return targets of a random other class for each row; of one column: the other label."""
     n, classes = targets.shape
     if classes == 1:
-        return targets
+        return 1 - targets
     step = torch.randint(1, classes, (n,), generator=generator).to(targets.device)
     other = (targets.argmax(1) + step) % classes
     return torch.zeros_like(targets).scatter_(1, other[:, None], 1)
