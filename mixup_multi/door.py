@@ -13,6 +13,7 @@ import json
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import is_dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -270,7 +271,9 @@ def settings_of(factory: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
     annotated: Any = factory
     if isinstance(factory, type):
         kinds = {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
-        annotated = inspect.getattr_static(factory, "__init__")
+        # A dataclass's fields, with the names of the modules that they are inherited from.
+        made = None if is_dataclass(factory) else inspect.getattr_static(factory, "__init__")
+        annotated = made or factory
     hints = typing.get_type_hints(annotated)
     return {
         name: (hints.get(name, Any), parameter.default)

@@ -18,7 +18,14 @@ from rich.table import Table
 
 from mixup_multi.engine.memory import pick_device
 from mixup_multi.errors import OutputError, SettingError
-from mixup_multi.grid.evaluate import Asked, evaluate, evaluation_of, known, missing
+from mixup_multi.grid.evaluate import (
+    Asked,
+    evaluate,
+    evaluation_of,
+    headline,
+    known,
+    missing,
+)
 from mixup_multi.grid.protocol import read_protocol
 from mixup_multi.grid.shelf import Site
 from mixup_multi.grid.store import CellFolder
@@ -27,6 +34,8 @@ from mixup_multi.recipe.expand import evaluations_of
 from mixup_multi.recipe.explain import explained
 from mixup_multi.recipe.load import Document, find_evaluations
 from mixup_multi.recipe.schema import EvaluationList
+from mixup_multi.report.sheet import spread
+from mixup_multi.report.statistics import deviation
 
 
 @dataclass(frozen=True)
@@ -119,18 +128,12 @@ def print_evaluations(console: Console, cells: Iterable[Cell], out: Path) -> Non
     console.print(grid)
 
 
-def headline(record: dict[str, Any]) -> float:
-    """Return the number of an evaluation that tables show."""
-    return float(next(iter(record["values"].values())))
-
-
 def _spread(values: Sequence[float]) -> str:
     if not values:
         return "-"
     if not all(map(math.isfinite, values)):
         return "undefined"
-    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.2f}{spread}"
+    return spread(statistics.fmean(values), deviation(values))
 
 
 def _line(asked: Asked, done: int, number: int) -> str:

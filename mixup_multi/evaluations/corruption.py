@@ -17,16 +17,14 @@ import torch
 from mixup_multi.engine.shift import SEVERITIES, Shift
 from mixup_multi.engine.source import Source
 from mixup_multi.errors import SettingError, did_you_mean
-from mixup_multi.evaluations.error import Error
-from mixup_multi.evaluations.evaluation import Curve, Evaluation, Measured, Subject
-from mixup_multi.evaluations.shifted import Held, shifted
-from mixup_multi.predict import Predictor
+from mixup_multi.evaluations.evaluation import Curve, Measured, Subject
+from mixup_multi.evaluations.shifted import OfShifted, shifted
 
 Made = Literal["auto", "published", "here"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Corruption(Evaluation):
+class Corruption(OfShifted):
     """Mean error in percent over corruptions and severities.
 
     Attributes:
@@ -51,11 +49,6 @@ class Corruption(Evaluation):
     severities: tuple[int, ...] = SEVERITIES
     made: Made = "auto"
     baseline: Mapping[str, float] | None = None
-    part: Held = "test"
-    predictor: Predictor | None = None
-    rows: int | None = None
-    batch_size: int = 512
-    seed: int = 0
 
     def __post_init__(self) -> None:
         wrong = [severity for severity in self.severities if severity not in SEVERITIES]
@@ -70,17 +63,7 @@ class Corruption(Evaluation):
             raise SettingError(
                 "baseline: expected errors in percent above 0, by corruption", ("baseline",)
             )
-        self._error()
-
-    def _error(self) -> Error:
-        """Return the evaluation of each of the shifted parts."""
-        return Error(
-            part=self.part,
-            predictor=self.predictor,
-            rows=self.rows,
-            batch_size=self.batch_size,
-            seed=self.seed,
-        )
+        self.error()
 
     def shifts(self, subject: Subject) -> Mapping[str, Shift]:
         """Return the corruptions that are asked about.
@@ -117,7 +100,7 @@ class Corruption(Evaluation):
 
     def check(self, subject: Subject) -> None:
         """Raise where there is no such part or corruption, or files or packages are missing."""
-        self._error().check(subject)
+        self.error().check(subject)
         source = subject.part(self.part)
         shifts = self.shifts(subject)
         _check_shifts(shifts, source)
@@ -138,7 +121,7 @@ class Corruption(Evaluation):
         `severity S`, and of each `CORRUPTION S`. The curve's severity 0 is the clean error.
         """
         self.check(subject)
-        clean = self._error().measure(subject).values
+        clean = self.error().measure(subject).values
         errors = dict(self._errors(subject))
         names = list(self.shifts(subject))
         by_name = {name: fmean(errors[name, s] for s in self.severities) for name in names}
@@ -165,7 +148,7 @@ class Corruption(Evaluation):
 
     def _errors(self, subject: Subject) -> Iterator[tuple[tuple[str, int], float]]:
         """Yield the error of each corruption at each severity."""
-        error, source = self._error(), subject.part(self.part)
+        error, source = self.error(), subject.part(self.part)
         for name, shift in self.shifts(subject).items():
             for severity in self.severities:
                 with torch.no_grad():

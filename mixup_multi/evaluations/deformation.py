@@ -7,16 +7,14 @@ from typing import Literal
 
 from mixup_multi.engine.shift import Deformation as Kind
 from mixup_multi.errors import SettingError, did_you_mean
-from mixup_multi.evaluations.error import Error
-from mixup_multi.evaluations.evaluation import Evaluation, Measured, Subject
-from mixup_multi.evaluations.shifted import Held, shifted
-from mixup_multi.predict import Predictor
+from mixup_multi.evaluations.evaluation import Measured, Subject
+from mixup_multi.evaluations.shifted import OfShifted, shifted
 
 Protocol = Literal["paper", "exact"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deformation(Evaluation):
+class Deformation(OfShifted):
     """Error in percent on deformed examples, each turned as far as its own draw says.
 
     Attributes:
@@ -39,24 +37,9 @@ class Deformation(Evaluation):
     kind: str
     range: float
     protocol: Protocol = "paper"
-    part: Held = "test"
-    predictor: Predictor | None = None
-    rows: int | None = None
-    batch_size: int = 512
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        self._error()
-
-    def _error(self) -> Error:
-        """Return the evaluation of the deformed part."""
-        return Error(
-            part=self.part,
-            predictor=self.predictor,
-            rows=self.rows,
-            batch_size=self.batch_size,
-            seed=self.seed,
-        )
+        self.error()
 
     def _deformation(self, subject: Subject) -> Kind:
         offered = subject.data.shifts.deformations
@@ -69,7 +52,7 @@ class Deformation(Evaluation):
 
     def check(self, subject: Subject) -> None:
         """Raise where there is no such part or deformation, or its range is out of bounds."""
-        self._error().check(subject)
+        self.error().check(subject)
         self._deformation(subject).check(self.range)
 
     def measure(self, subject: Subject) -> Measured:
@@ -77,6 +60,6 @@ class Deformation(Evaluation):
         source = subject.part(self.part)
         exact = self.protocol == "exact"
         deformed = self._deformation(subject).of(source, self.range, self.seed, exact=exact)
-        found = self._error().measure(shifted(subject, self.part, deformed)).values
-        clean = self._error().measure(subject).values["error"]
+        found = self.error().measure(shifted(subject, self.part, deformed)).values
+        clean = self.error().measure(subject).values["error"]
         return Measured({"error": found["error"], "clean_error": clean, "rows": found["rows"]})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -70,6 +70,11 @@ def stored(folder: CellFolder) -> list[dict[str, Any]]:
         if record is not None and "values" in record and _is_of(record, folder):
             records.append(record)
     return sorted(records, key=lambda record: float(record["made"]))
+
+
+def headline(record: Mapping[str, Any]) -> float:
+    """Return the number of a record that tables show."""
+    return float(next(iter(record["values"].values())))
 
 
 def known(cell: Cell, out: Path) -> list[Asked]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mixup_multi.grid.evaluate import headline
 from mixup_multi.report.cells import FinishedCell
 from mixup_multi.report.group import Group
 from mixup_multi.report.sheet import Entry, Sheet, count, spread, words
@@ -62,8 +63,7 @@ def _entries(cells: Sequence[FinishedCell], headings: Mapping[str, str]) -> list
     found: dict[str, list[float]] = {}
     for cell in cells:
         for record in cell.evaluations:
-            first = next(iter(record["values"].values()))
-            found.setdefault(record["canonical"], []).append(float(first))
+            found.setdefault(record["canonical"], []).append(headline(record))
     entries = [count(max(map(len, found.values()), default=0))]
     for canonical in headings:
         values = found.get(canonical, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
@@ -30,7 +31,7 @@ from mixup_multi.sklearn.training import Floats, Plan, as_data, train_members
 from mixup_multi.sklearn.weights import repeated
 
 
-class MixupEstimator(BaseEstimator):  # type: ignore[misc]
+class MixupEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     """A multi-layer perceptron trained by any of the methods; see `MixupClassifier`."""
 
     _parameter_constraints: ClassVar[Mapping[str, Sequence[Any]]] = CONSTRAINTS
@@ -173,8 +174,8 @@ class MixupEstimator(BaseEstimator):  # type: ignore[misc]
             tolerance=self.tol,
         )
 
-    def _fit_targets(self, targets: Tensor) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _fit_targets(self, targets: Tensor) -> None: ...
 
     def _scaled(self, X: NDArray[Any]) -> Floats:
         return np.ascontiguousarray(self._scaling.apply(X), dtype=np.float32)
@@ -182,11 +183,11 @@ class MixupEstimator(BaseEstimator):  # type: ignore[misc]
     def _scaled_targets(self, targets: Tensor) -> Tensor:
         return targets
 
-    def _class_names(self) -> Sequence[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def _class_names(self) -> Sequence[str]: ...
 
-    def _strata(self, targets: Tensor) -> NDArray[Any] | None:
-        raise NotImplementedError
+    @abstractmethod
+    def _strata(self, targets: Tensor) -> NDArray[Any] | None: ...
 
     def _held_out(self, kept: Rows, targets: Tensor) -> tuple[Rows, Rows]:
         strata = self._strata(targets[np.unique(kept)])
