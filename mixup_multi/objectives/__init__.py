@@ -9,6 +9,7 @@ from mixup_multi.objectives.layerwise import LayerWise
 from mixup_multi.objectives.losses import LOSSES, Loss
 from mixup_multi.objectives.mixupe import MixupE
 from mixup_multi.objectives.objective import Draw, Objective, Terms
+from mixup_multi.objectives.regmixup import RegMixup
 from mixup_multi.objectives.smoothing import LabelSmoothing
 from mixup_multi.objectives.switch import Switch
 from mixup_multi.objectives.trades import Trades
@@ -27,6 +28,7 @@ __all__ = [
     "Loss",
     "MixupE",
     "Objective",
+    "RegMixup",
     "Switch",
     "Terms",
     "Trades",

@@ -22,9 +22,9 @@ from torch import Generator, Tensor, nn
 
 from mixup_multi.batch import Batch
 from mixup_multi.errors import SettingError
+from mixup_multi.objectives.beside import in_one_pass, in_two_passes
 from mixup_multi.objectives.objective import Draw, Objective, Terms, TrainingPart
 from mixup_multi.objectives.vicinal import Vicinal
-from mixup_multi.points import run_edited
 from mixup_multi.tree import Tree, leaves, per_row, tree_map
 
 FormName = Literal[
@@ -140,7 +140,8 @@ class MixupE(Objective):
         if self.weight == 0:
             return self.inner.loss(model, batch, draw)
         probe = Probe(self._mean_at(model, draw), len(batch)) if form.exact else None
-        mixed, clean = (self._together if self.fused else self._apart)(model, batch, draw, probe)
+        run = in_one_pass if self.fused else in_two_passes
+        mixed, clean = run(self.inner, model, batch, draw, probe)
         if probe is not None:
             response = self.inner.loss_fn.mean_response(clean) - batch.targets
             q = probe.derivative(clean, response.detach() if form.detach else response)
@@ -158,30 +159,6 @@ class MixupE(Objective):
 
     def _mean_at(self, model: nn.Module, draw: Draw) -> Tree | None:
         return self.mean if self.inner.point(model, draw) == "input" else None
-
-    def _apart(
-        self, model: nn.Module, batch: Batch, draw: Draw, probe: Probe | None
-    ) -> tuple[Terms, Tensor]:
-        """Two passes, as the papers do; a BatchNorm updates its statistics in both."""
-        mixed = self.inner.loss(model, batch, draw)
-        if probe is None:
-            return mixed, model(batch.inputs)
-        return mixed, run_edited(model, batch.inputs, {self.inner.point(model, draw): probe})
-
-    def _together(
-        self, model: nn.Module, batch: Batch, draw: Draw, probe: Probe | None
-    ) -> tuple[Terms, Tensor]:
-        """One pass: clean rows above mixed rows from the point on."""
-        blending = self.inner.blending(model, batch, draw)
-
-        def both(flow: Tree) -> Tree:
-            blended = blending(flow)  # first, as it refuses what cannot be mixed
-            clean = flow if probe is None else probe(flow)
-            return tree_map(lambda *pair: torch.cat(pair), clean, blended)
-
-        logits = run_edited(model, batch.inputs, {self.inner.point(model, draw): both})
-        clean, mixed = logits.chunk(2)
-        return self.inner.score(mixed, batch.targets, blending), clean
 
 
 class Probe:

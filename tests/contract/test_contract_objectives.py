@@ -106,7 +106,7 @@ OTHERS = {
     "hidden": 0.3,
 }
 """A value of each setting that is no objective's default, but for those below."""
-EXCEPTIONS = {("cutout", "per"): "batch"}
+EXCEPTIONS = {("cutout", "per"): "batch", ("regmixup", "form"): "released"}
 BESIDE = {"bandwidth": {"partner": "near", "bandwidth": 0.6}}
 """What a setting only has a meaning beside, with another value of it."""
 
@@ -114,6 +114,7 @@ BESIDE = {"bandwidth": {"partner": "near", "bandwidth": 0.6}}
 WITHOUT_MORE = {
     "iat": {"attack": {"name": "pgd", "eps": 0.0}},
     "varmixup_readout": {"gamma": 0.0},
+    "regmixup": {"eta": 0.0},
 }
 """What else has to be left out of a method for it to be ERM where it does not mix."""
 

@@ -9,6 +9,7 @@ from mixup_multi.objectives.erm import ERM
 from mixup_multi.objectives.losses import loss_named
 from mixup_multi.objectives.mixupe import FormName, MixupE
 from mixup_multi.objectives.presets.settings import LossName, Points, names_of, share_of
+from mixup_multi.objectives.regmixup import RegForm, RegMixup
 from mixup_multi.objectives.vicinal import Vicinal
 
 
@@ -101,15 +102,21 @@ def mixupe(
     Raises:
         SettingError: one of them is set beside `inner`, where it would have no effect.
     """
+    described = mixup(alpha=alpha, points=points, partner=partner, per=per, loss=loss)
+    return MixupE(_or_inner(described, mixup(loss=loss), inner), eta, form, threshold, fused)
+
+
+def _or_inner(described: Vicinal, default: Vicinal, inner: Vicinal | None) -> Vicinal:
+    """Return `inner`; without one, what the settings beside it describe."""
     if inner is None:
-        inner = mixup(alpha=alpha, points=points, partner=partner, per=per, loss=loss)
-    elif (alpha, points, partner, per) != (1.0, "first", "any", "batch"):
+        return described
+    if described != default:
         raise SettingError(
             "alpha, points, partner and per have no effect beside inner: set them in inner,"
             " e.g. inner: {name: cutmix, alpha: 0.5}",
             path=("inner",),
         )
-    return MixupE(inner, eta, form, threshold, fused)
+    return inner
 
 
 def mixupe_exact(
@@ -143,3 +150,27 @@ def mixupe_released(
     """
     inner = mixup(alpha=alpha, points=points, partner=partner, per=per, loss=loss)
     return MixupE(inner, eta, "released_v3", threshold)
+
+
+def regmixup(
+    *,
+    alpha: float = 20.0,
+    eta: float = 1.0,
+    form: RegForm = "paper",
+    points: Points = "first",
+    partner: Partner = "any",
+    per: Per = "batch",
+    loss: LossName | None = None,
+    inner: Vicinal | None = None,
+) -> RegMixup:
+    """RegMixup (Pinto et al. 2022): the plain loss and mixup's; alpha = 20 as for CIFAR-10.
+
+    CIFAR-100: 10, and eta = 1 (its code). `form: released` is the mean of both in one pass.
+    `inner` takes the place of the mixup that alpha, points, partner and per describe.
+
+    Raises:
+        SettingError: one of them is set beside `inner`, where it would have no effect.
+    """
+    described = mixup(alpha=alpha, points=points, partner=partner, per=per, loss=loss)
+    default = mixup(alpha=20.0, loss=loss)
+    return RegMixup(_or_inner(described, default, inner), eta, form)

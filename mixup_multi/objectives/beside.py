@@ -1,0 +1,42 @@
+"""A mixed batch beside the clean one: in two passes as in most papers, or in one over both.
+
+One pass is faster, but a BatchNorm then sees a batch of clean and mixed rows, where two passes
+show it each kind alone and update its statistics twice.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mixup_multi.batch import Batch
+from mixup_multi.objectives.objective import Draw, Terms
+from mixup_multi.objectives.vicinal import Vicinal
+from mixup_multi.points import Edit, run_edited
+from mixup_multi.tree import Tree, tree_map
+
+
+def in_two_passes(
+    inner: Vicinal, model: nn.Module, batch: Batch, draw: Draw, probe: Edit | None = None
+) -> tuple[Terms, Tensor]:
+    """Return the mixed terms, and the logits `(n, c)` of the clean rows, edited by `probe`."""
+    mixed = inner.loss(model, batch, draw)
+    if probe is None:
+        return mixed, model(batch.inputs)
+    return mixed, run_edited(model, batch.inputs, {inner.point(model, draw): probe})
+
+
+def in_one_pass(
+    inner: Vicinal, model: nn.Module, batch: Batch, draw: Draw, probe: Edit | None = None
+) -> tuple[Terms, Tensor]:
+    """Return the same of one pass, with the clean rows above the mixed ones from the point on."""
+    blending = inner.blending(model, batch, draw)
+
+    def both(flow: Tree) -> Tree:
+        blended = blending(flow)  # first, as it refuses what cannot be mixed
+        clean = flow if probe is None else probe(flow)
+        return tree_map(lambda *pair: torch.cat(pair), clean, blended)
+
+    logits = run_edited(model, batch.inputs, {inner.point(model, draw): both})
+    clean, mixed = logits.chunk(2)
+    return inner.score(mixed, batch.targets, blending), clean
