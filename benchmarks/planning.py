@@ -28,15 +28,15 @@ from _timing import machine
 from mixup_multi.cli.plan import distinct_cells, plan
 from mixup_multi.engine import cache, loop
 from mixup_multi.engine.evaluate import outputs_of
-from mixup_multi.grid import index
-from mixup_multi.grid.attempt import attempt
-from mixup_multi.grid.cell import job_of
+from mixup_multi.grid.cells.attempt import attempt
+from mixup_multi.grid.cells.cell import job_of
 from mixup_multi.grid.checks import DataKeys
 from mixup_multi.grid.estimate import speeds_of
-from mixup_multi.grid.sealed_json import write_json
-from mixup_multi.grid.shelf import Shelf, Site
+from mixup_multi.grid.folder import index
+from mixup_multi.grid.folder.sealed_json import write_json
+from mixup_multi.grid.folder.shelf import Shelf, Site
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.grid.state import counted, states_of
-from mixup_multi.grid.store import CellFolder
 from mixup_multi.recipe.cell import Cell
 
 RECIPE = """\

@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "report": {"errors", "drawing", "engine.cache", "metrics", "report"}
     | {
         f"grid.{name}"
-        for name in ("locks", "recipes", "store", "protocol", "selection", "evaluate", "analyses")
+        for name in ("folder.locks", "folder.store", "protocol", "recipes", "evaluate", "analyses")
     },
     "grid": BASE
     | {"mix", "latent", "objectives", "engine", "evaluations", "analysis", "drawing"}
@@ -59,6 +59,17 @@ ALLOWED: dict[str, set[str]] = {
     | {"door", "mix", "objectives"}
     | {f"engine.{name}" for name in ("source", "shift", "shifted", "splits", "cache")},
 }
+
+
+GRID: dict[str, set[str]] = {
+    "folder": {"folder"},
+    "protocol": {"folder", "protocol"},
+    "codecs": {"folder", "codecs"},
+    "cells": {"folder", "codecs", "cells"},
+    "processes": {"folder", "cells", "processes"},
+    "trackers": {"folder", "cells", "state", "trackers"},
+}
+"""Who may import whom within the grid; what lies beside these may import all of them."""
 
 
 def _imports(path: Path) -> set[str]:
@@ -95,6 +106,16 @@ def test_core_imports_flow_one_way(path: Path) -> None:
             | (ROOT / "mixup_multi" / f"{modules[0]}.py").exists()
         ):
             assert _permits(ALLOWED[home], name), f"{home} may not import {name}"
+
+
+@pytest.mark.parametrize("package", GRID)
+def test_imports_within_the_grid_flow_one_way(package: str) -> None:
+    files = sorted((ROOT / "mixup_multi" / "grid" / package).glob("*.py"))
+    assert len(files) > 1
+    for path in files:
+        for name in _imports(path):
+            if name.startswith("mixup_multi.grid."):
+                assert name.split(".")[2] in GRID[package], f"{path} may not import {name}"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from mixup_multi.cli.plan import plan
 from mixup_multi.cli.results import print_results
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.store import CellFolder
 
 
 def main(out: Path) -> None:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mixup_multi.grid.analyses import FOLDER, Made, analyse, folder_of, missing_analyses
-from mixup_multi.grid.shelf import Site
+from mixup_multi.grid.folder.shelf import Site
 from mixup_multi.recipe.cell import Choice
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mixup_multi import door
-from mixup_multi.grid.codecs import fitted_codecs
+from mixup_multi.grid.codecs.keep import fitted_codecs
 from mixup_multi.recipe.cell import Cell
 
 

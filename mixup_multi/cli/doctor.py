@@ -20,7 +20,7 @@ from mixup_multi.cli.data import places
 from mixup_multi.engine.cache import cache_folder
 from mixup_multi.engine.memory import pick_device
 from mixup_multi.errors import OutputError
-from mixup_multi.grid.environment import environment
+from mixup_multi.grid.folder.environment import environment
 
 EXTRAS = {
     "fabric": "lightning_fabric",

@@ -26,9 +26,9 @@ from mixup_multi.grid.evaluate import (
     known,
     missing,
 )
-from mixup_multi.grid.protocol import read_protocol
-from mixup_multi.grid.shelf import Site
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.shelf import Site
+from mixup_multi.grid.folder.store import CellFolder
+from mixup_multi.grid.protocol.record import read_protocol
 from mixup_multi.recipe.cell import Cell, Choice
 from mixup_multi.recipe.expand import evaluations_of
 from mixup_multi.recipe.explain import explained

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from mixup_multi.cli.table import print_tables
-from mixup_multi.grid.selection import Done, Selected, Selection, Unselected, select
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.store import CellFolder
+from mixup_multi.grid.protocol.selection import Done, Selected, Selection, Unselected, select
 from mixup_multi.recipe.cell import Cell
 from mixup_multi.recipe.schema import Recipe
 from mixup_multi.report.tables import Finished

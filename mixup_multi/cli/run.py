@@ -23,13 +23,13 @@ from mixup_multi.cli.results import print_results
 from mixup_multi.cli.searches import chosen_lines, search_lines
 from mixup_multi.engine.memory import pick_device
 from mixup_multi.errors import SettingError, WriteError
-from mixup_multi.grid.ray_driver import RayOptions
+from mixup_multi.grid.cells.watcher import Watcher
+from mixup_multi.grid.folder.shelf import Site
+from mixup_multi.grid.processes.ray_driver import RayOptions
+from mixup_multi.grid.protocol.search import Decision, Ran, choose
 from mixup_multi.grid.recipes import keep_recipe
 from mixup_multi.grid.run import run_cells
-from mixup_multi.grid.search import Decision, Ran, choose
-from mixup_multi.grid.shelf import Site
-from mixup_multi.grid.trackers import tracked
-from mixup_multi.grid.watcher import Watcher
+from mixup_multi.grid.trackers.tracker import tracked
 from mixup_multi.recipe.cell import Cell
 
 

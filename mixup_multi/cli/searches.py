@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mixup_multi.grid.search import Decision, Ran, decide, points_so_far
+from mixup_multi.grid.protocol.search import Decision, Ran, decide, points_so_far
 from mixup_multi.grid.state import CellState
 from mixup_multi.recipe.cell import Cell
 from mixup_multi.recipe.schema import Axis, Range

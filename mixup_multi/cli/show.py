@@ -18,8 +18,8 @@ from mixup_multi.engine.order import epoch_batches
 from mixup_multi.engine.source import Data
 from mixup_multi.errors import MissingDataError, MixupMultiError
 from mixup_multi.grid.checks import check_validation
-from mixup_multi.grid.selection import described
-from mixup_multi.grid.shelf import Shelf, Site, build_model
+from mixup_multi.grid.folder.shelf import Shelf, Site, build_model
+from mixup_multi.grid.protocol.selection import described
 from mixup_multi.recipe.cell import Cell
 
 

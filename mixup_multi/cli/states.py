@@ -15,11 +15,11 @@ from mixup_multi.cli.codecs import codec_lines
 from mixup_multi.cli.plan import distinct_analyses, distinct_cells, output_folder, plan
 from mixup_multi.cli.searches import SearchStates, judged, search_states
 from mixup_multi.errors import OutputError
-from mixup_multi.grid import index
 from mixup_multi.grid.analyses import missing_analyses
 from mixup_multi.grid.checks import DataKeys, check_validation
 from mixup_multi.grid.estimate import Basis, Estimate, speeds_of
-from mixup_multi.grid.shelf import Shelf, Site
+from mixup_multi.grid.folder import index
+from mixup_multi.grid.folder.shelf import Shelf, Site
 from mixup_multi.grid.state import CellState, counted, states_of
 
 BASES: dict[Basis, str] = {

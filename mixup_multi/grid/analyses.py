@@ -22,10 +22,10 @@ from mixup_multi.drawing import drawn, drawn_png
 from mixup_multi.engine.cache import not_written, write_atomically
 from mixup_multi.engine.sealed import DamagedError
 from mixup_multi.errors import MissingDataError, MixupMultiError, WriteError
-from mixup_multi.grid.environment import environment
-from mixup_multi.grid.locks import held
-from mixup_multi.grid.sealed_json import read_json, write_json
-from mixup_multi.grid.shelf import Site
+from mixup_multi.grid.folder.environment import environment
+from mixup_multi.grid.folder.locks import held
+from mixup_multi.grid.folder.sealed_json import read_json, write_json
+from mixup_multi.grid.folder.shelf import Site
 from mixup_multi.recipe.cell import Choice
 
 FOLDER = "analyses"

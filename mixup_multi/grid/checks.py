@@ -13,9 +13,9 @@ from mixup_multi.engine.source import Data
 from mixup_multi.engine.stepping import check_compiled, check_devices, require_compiler
 from mixup_multi.engine.training import Rehearsal
 from mixup_multi.errors import DeviceError, MissingDataError, MixupMultiError, SettingError
-from mixup_multi.grid.cell import task_of
+from mixup_multi.grid.cells.cell import task_of
 from mixup_multi.grid.evaluate import evaluation_of, subject_of
-from mixup_multi.grid.shelf import Shelf, Site, build_model
+from mixup_multi.grid.folder.shelf import Shelf, Site, build_model
 from mixup_multi.recipe.cell import Cell, Choice
 
 

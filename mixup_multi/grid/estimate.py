@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mixup_multi.grid.index import Records, cell_names
+from mixup_multi.grid.folder.index import Records, cell_names
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.grid.state import CellState
-from mixup_multi.grid.store import CellFolder
 from mixup_multi.recipe.cell import Cell, Choice
 
 Kind = tuple[str, str, str, str]

@@ -26,10 +26,10 @@ from mixup_multi.engine.source import Data, Source
 from mixup_multi.errors import MixupMultiError, OutputError, WriteError
 from mixup_multi.evaluations import Evaluation, Subject
 from mixup_multi.evaluations.evaluation import Part
-from mixup_multi.grid.locks import held
-from mixup_multi.grid.sealed_json import read_json, write_json
-from mixup_multi.grid.shelf import Shelf, Site, build_model, loss_of
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.locks import held
+from mixup_multi.grid.folder.sealed_json import read_json, write_json
+from mixup_multi.grid.folder.shelf import Shelf, Site, build_model, loss_of
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.recipe.cell import Cell, Choice
 from mixup_multi.streams import seed_of
 

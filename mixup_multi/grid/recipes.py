@@ -16,7 +16,7 @@ from typing import Any
 from mixup_multi.engine.cache import not_written
 from mixup_multi.engine.sealed import DamagedError
 from mixup_multi.grid.analyses import folder_of
-from mixup_multi.grid.sealed_json import read_json, write_json
+from mixup_multi.grid.folder.sealed_json import read_json, write_json
 from mixup_multi.recipe.cell import Cell, Choice
 from mixup_multi.recipe.schema import Recipe
 

@@ -9,18 +9,19 @@ from functools import partial
 
 import torch
 
-from mixup_multi.grid import index, protocol
-from mixup_multi.grid.attempt import Attempt, Outcome, Settle
+from mixup_multi.grid.cells.attempt import Attempt, Outcome, Settle
+from mixup_multi.grid.cells.cohorts import begun, forget_complete
+from mixup_multi.grid.cells.teams import Plan, Team
+from mixup_multi.grid.cells.watcher import Watcher, logged_to
 from mixup_multi.grid.checks import DataKeys, check_cells, check_place
-from mixup_multi.grid.cohorts import begun, forget_complete
-from mixup_multi.grid.docket import Docket
-from mixup_multi.grid.ray_driver import RayDriver, RayOptions
-from mixup_multi.grid.shelf import Shelf, Site
+from mixup_multi.grid.folder import index
+from mixup_multi.grid.folder.shelf import Shelf, Site
+from mixup_multi.grid.folder.store import check_writable
+from mixup_multi.grid.processes.docket import Docket
+from mixup_multi.grid.processes.ray_driver import RayDriver, RayOptions
+from mixup_multi.grid.processes.workers import Driver
+from mixup_multi.grid.protocol import record as protocol
 from mixup_multi.grid.state import CellState, states_of
-from mixup_multi.grid.store import check_writable
-from mixup_multi.grid.teams import Plan, Team
-from mixup_multi.grid.watcher import Watcher, logged_to
-from mixup_multi.grid.workers import Driver
 from mixup_multi.recipe.cell import Cell
 
 POLL_SECONDS = 0.5

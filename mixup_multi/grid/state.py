@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mixup_multi.grid.checks import DataKeys
-from mixup_multi.grid.index import Records, cell_names
-from mixup_multi.grid.locks import Owner, running
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.index import Records, cell_names
+from mixup_multi.grid.folder.locks import Owner, running
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.recipe.cell import Cell
 
 State = Literal["done", "running", "failed", "stale", "to do"]

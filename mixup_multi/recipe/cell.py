@@ -139,5 +139,5 @@ class Cell:
         plain = {**asdict(self), "train": self.train.model_dump(mode="json"), "key": self.key}
         for kind in self.choices():
             del plain[kind]["where"]
-        del plain["selection"], plain["search"], plain["evaluations"]  # see grid.protocol
+        del plain["selection"], plain["search"], plain["evaluations"]  # see grid.protocol.record
         return plain

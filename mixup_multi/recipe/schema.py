@@ -54,7 +54,7 @@ class MethodEntry(Entry):
 
 
 Rule = Literal["last", "best_validation", "fold_mean", "best_test"]
-"""Which epoch of a cell is reported; `grid.selection` executes it."""
+"""Which epoch of a cell is reported; `grid.protocol.selection` executes it."""
 
 
 Number = Annotated[float, Field(allow_inf_nan=False)] | int

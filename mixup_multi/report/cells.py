@@ -8,8 +8,8 @@ from typing import Any
 
 from mixup_multi.errors import OutputError
 from mixup_multi.grid.evaluate import stored
-from mixup_multi.grid.locks import Owner
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.locks import Owner
+from mixup_multi.grid.folder.store import CellFolder
 
 Record = Mapping[str, Any]
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from mixup_multi.errors import OutputError
 from mixup_multi.grid.analyses import kept_analyses
-from mixup_multi.grid.locks import running
-from mixup_multi.grid.protocol import read_protocol
+from mixup_multi.grid.folder.locks import running
+from mixup_multi.grid.folder.store import CellFolder
+from mixup_multi.grid.protocol.record import read_protocol
+from mixup_multi.grid.protocol.selection import Done, Selected, select
 from mixup_multi.grid.recipes import KeptRecipe, kept_recipes
-from mixup_multi.grid.selection import Done, Selected, select
-from mixup_multi.grid.store import CellFolder
 from mixup_multi.report.apart import tell_apart
 from mixup_multi.report.cells import FinishedCell, Unfinished, read_cell, title_of
 

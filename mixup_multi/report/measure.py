@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mixup_multi.errors import OutputError
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.metrics import Reliability, confidences, reliability
 from mixup_multi.metrics.reliability import Array
 

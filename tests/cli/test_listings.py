@@ -77,7 +77,7 @@ def test_doctor_tells_versions_data_and_that_all_is_well(tmp_path) -> None:
     found = json.loads(said("doctor", "--data", str(tmp_path), "--json"))
     assert found["problems"] == []
     offered = set(metadata("mixup-multi").get_all("Provides-Extra") or ())
-    assert set(found["extras"]) == offered - {"dev", "test"}
+    assert set(found["extras"]) == offered - {"dev", "docs", "test"}
     assert found["versions"]["torch"].startswith("2.11")
     there = {place["name"]: place["there"] for place in found["datasets"]}
     assert (there["images/cifar10"], there["images/svhn"]) == ("yes", "no")

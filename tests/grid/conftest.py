@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import torch
 
+from mixup_multi.grid.folder.shelf import Site
 from mixup_multi.grid.run import run_cells
-from mixup_multi.grid.shelf import Site
 from mixup_multi.recipe.cell import Cell
 from mixup_multi.recipe.expand import cells_of
 from mixup_multi.recipe.schema import Recipe

@@ -27,8 +27,8 @@ from typing import Any
 import torch
 
 from mixup_multi.cli.plan import distinct_cells, plan
+from mixup_multi.grid.folder.shelf import Site
 from mixup_multi.grid.run import run_cells
-from mixup_multi.grid.shelf import Site
 
 
 class Silent:

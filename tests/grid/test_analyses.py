@@ -21,7 +21,7 @@ from mixup_multi.grid.analyses import (
     missing_analyses,
     whole_record,
 )
-from mixup_multi.grid.shelf import Site
+from mixup_multi.grid.folder.shelf import Site
 from mixup_multi.recipe.cell import Choice
 
 

@@ -10,7 +10,7 @@ import pytest
 from command_line import invoke
 
 from mixup_multi.grid.evaluate import known
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.recipe.expand import cells_of
 from mixup_multi.recipe.load import load_recipe
 from mixup_multi.report.measure import measure

@@ -19,10 +19,11 @@ from codec_cases import Squash, data_of, waves
 from mixup_multi.engine.sealed import load_sealed
 from mixup_multi.engine.training import Training
 from mixup_multi.errors import DataError, PointError, SettingError, WriteError
-from mixup_multi.grid import codec_sheets, codecs
-from mixup_multi.grid.codecs import CodecFolder, fitted_codecs, kept_codec
-from mixup_multi.grid.locks import locked
-from mixup_multi.grid.sealed_json import read_json
+from mixup_multi.grid.codecs import keep as codecs
+from mixup_multi.grid.codecs import sheets as codec_sheets
+from mixup_multi.grid.codecs.keep import CodecFolder, fitted_codecs, kept_codec
+from mixup_multi.grid.folder.locks import locked
+from mixup_multi.grid.folder.sealed_json import read_json
 from mixup_multi.latent import MMDVAE, Identity
 from mixup_multi.latent.mmd_vae import FittedVAE
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from mixup_multi.grid import cell as cell_module
-from mixup_multi.grid.attempt import Attempt, Outcome
-from mixup_multi.grid.locks import locked
-from mixup_multi.grid.shelf import Shelf
-from mixup_multi.grid.teams import Plan
+from mixup_multi.grid.cells import cell as cell_module
+from mixup_multi.grid.cells.attempt import Attempt, Outcome
+from mixup_multi.grid.cells.teams import Plan
+from mixup_multi.grid.folder.locks import locked
+from mixup_multi.grid.folder.shelf import Shelf
 
 
 def together(grid: Any) -> list[int]:

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from mixup_multi.errors import DeviceError, SettingError
-from mixup_multi.grid.locks import owner, running
+from mixup_multi.grid.folder.locks import owner, running
 
 pytest.importorskip("lightning_fabric", reason="the extra `fabric` is not installed")
 

@@ -14,8 +14,8 @@ from command_line import invoke
 from mixup_multi.cli.evaluate import _spread
 from mixup_multi.engine.sealed import load_sealed, save_sealed
 from mixup_multi.grid.evaluate import evaluate, known, missing, stored
-from mixup_multi.grid.shelf import Site
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.shelf import Site
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.recipe.cell import Cell
 from mixup_multi.recipe.expand import cells_of
 from mixup_multi.recipe.load import load_recipe

@@ -10,12 +10,12 @@ import threading
 import time
 from pathlib import Path
 
-from mixup_multi.grid.locks import lock_path, locked, owner, running
+from mixup_multi.grid.folder.locks import lock_path, locked, owner, running
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from mixup_multi.grid.locks import locked
+from mixup_multi.grid.folder.locks import locked
 with locked(Path(sys.argv[1]), "cell") as mine:
     print(mine, flush=True)
     time.sleep(60)

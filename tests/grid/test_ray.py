@@ -15,11 +15,11 @@ import pytest
 from command_line import start
 
 from mixup_multi.errors import DeviceError, MixupMultiError, OutputError, SettingError
-from mixup_multi.grid.docket import DEATHS
-from mixup_multi.grid.locks import running
-from mixup_multi.grid.ray_driver import RayOptions
-from mixup_multi.grid.ray_task import Errand, perform
-from mixup_multi.grid.shelf import Site
+from mixup_multi.grid.folder.locks import running
+from mixup_multi.grid.folder.shelf import Site
+from mixup_multi.grid.processes.docket import DEATHS
+from mixup_multi.grid.processes.ray_driver import RayOptions
+from mixup_multi.grid.processes.ray_task import Errand, perform
 
 LONG = {"epochs": 100, "checkpoint_seconds": 0.0}
 
@@ -140,9 +140,10 @@ def test_a_node_that_does_not_share_the_folders_says_so(grid: Any, tmp_path: Pat
 def test_a_lost_lock_of_the_driver_stops_the_run(
     cluster: RayOptions, grid: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mixup_multi.grid.ray_driver._absolute", lambda site, device: Site(
-        site.data, site.out.with_name("not_mounted"), device
-    ))  # fmt: skip
+    def elsewhere(site: Site, device: str) -> Site:
+        return Site(site.data, site.out.with_name("not_mounted"), device)
+
+    monkeypatch.setattr("mixup_multi.grid.processes.ray_driver._absolute", elsewhere)
     with pytest.raises(OutputError, match="does not see in .*not_mounted the lock"):
         grid.run(ray=cluster)
     assert not list(grid.site.out.glob("cells/*"))

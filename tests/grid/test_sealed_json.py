@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mixup_multi.engine.sealed import DamagedError
-from mixup_multi.grid.sealed_json import read_json, write_json
+from mixup_multi.grid.folder.sealed_json import read_json, write_json
 
 CONTENT = {"b": [1, 2.5, None], "a": {"text": "é", "tuple": (1, 2)}, "tiny": 1e-300}
 

@@ -19,10 +19,10 @@ from mixup_multi.cli.results import finished_cells
 from mixup_multi.cli.searches import search_states
 from mixup_multi.engine.source import Data
 from mixup_multi.errors import SettingError
-from mixup_multi.grid import protocol
+from mixup_multi.grid.folder.shelf import Shelf, Site
+from mixup_multi.grid.protocol import record as protocol
+from mixup_multi.grid.protocol.search import Decision, Ran, choose
 from mixup_multi.grid.run import run_cells
-from mixup_multi.grid.search import Decision, Ran, choose
-from mixup_multi.grid.shelf import Shelf, Site
 from mixup_multi.grid.state import states_of
 from mixup_multi.recipe.cell import Cell
 from mixup_multi.recipe.schema import Recipe

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mixup_multi.grid import protocol
-from mixup_multi.grid.selection import Done, Selected, Unselected, select
+from mixup_multi.grid.protocol import record as protocol
+from mixup_multi.grid.protocol.selection import Done, Selected, Unselected, select
 
 
 def cell(

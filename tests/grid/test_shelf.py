@@ -9,7 +9,7 @@ import pytest
 
 from mixup_multi.cli.plan import plan
 from mixup_multi.errors import SettingError
-from mixup_multi.grid.shelf import build_objective
+from mixup_multi.grid.folder.shelf import build_objective
 from mixup_multi.objectives import LOSSES, LabelSmoothing, Objective
 
 RECIPE = """\

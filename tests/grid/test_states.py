@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from mixup_multi.grid import index
 from mixup_multi.grid.checks import DataKeys
 from mixup_multi.grid.estimate import speeds_of
-from mixup_multi.grid.locks import locked
-from mixup_multi.grid.shelf import Shelf
+from mixup_multi.grid.folder import index
+from mixup_multi.grid.folder.locks import locked
+from mixup_multi.grid.folder.shelf import Shelf
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.grid.state import counted, states_of
-from mixup_multi.grid.store import CellFolder
 
 
 def states(grid: Any, **options: Any) -> list[str]:

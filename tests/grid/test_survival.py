@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from mixup_multi.errors import WriteError
-from mixup_multi.grid import cell as cell_module
+from mixup_multi.grid.cells import cell as cell_module
 
 
 def test_a_failing_cell_among_good_ones_is_recorded_and_not_repeated(

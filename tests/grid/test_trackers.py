@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from mixup_multi.cli.app import app
 from mixup_multi.errors import SettingError
-from mixup_multi.grid import trackers
 from mixup_multi.grid.run import run_cells
-from mixup_multi.grid.trackers import Tracked, open_tracker, tracked
+from mixup_multi.grid.trackers import tracker as trackers
+from mixup_multi.grid.trackers.tracker import Tracked, open_tracker, tracked
 
 Series = dict[str, list[tuple[int, float]]]
 REASON = "not installed: mixup-multi[{}]"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from command_line import start
 
-from mixup_multi.grid.docket import DEATHS
-from mixup_multi.grid.locks import running
+from mixup_multi.grid.folder.locks import running
+from mixup_multi.grid.processes.docket import DEATHS
 
 RECIPE = (
     "title: shared\nadapter: tabular\ndatasets: [sklearn_iris]\nmodels: [mlp]\n"

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from mixup_multi.engine.sealed import save_sealed
-from mixup_multi.grid.sealed_json import write_json
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.sealed_json import write_json
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.report.build import build_report
 from mixup_multi.report.cells import title_of
 from mixup_multi.report.page import page

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mixup_multi.errors import OutputError
-from mixup_multi.grid.locks import locked
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.locks import locked
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.report.build import Report, build_report
 from mixup_multi.report.collect import collect
 from mixup_multi.report.group import groups

@@ -9,7 +9,7 @@ import torch
 
 from mixup_multi.engine.sealed import save_sealed
 from mixup_multi.errors import OutputError
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.report.measure import confusion, measure, pooled
 
 metrics = pytest.importorskip("torchmetrics.functional.classification", reason="the oracle")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mixup_multi.grid.sealed_json import write_json
+from mixup_multi.grid.folder.sealed_json import write_json
 from mixup_multi.report.build import Report, build_report
 from mixup_multi.report.sheet import Sheet
 

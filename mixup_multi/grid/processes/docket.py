@@ -13,13 +13,13 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
 from mixup_multi.errors import OutputError
-from mixup_multi.grid.attempt import Outcome, Settle
-from mixup_multi.grid.locks import locked
-from mixup_multi.grid.shelf import Site
-from mixup_multi.grid.store import CellFolder
-from mixup_multi.grid.teams import Plan, Team
-from mixup_multi.grid.watcher import Watcher
-from mixup_multi.grid.worker import Message
+from mixup_multi.grid.cells.attempt import Outcome, Settle
+from mixup_multi.grid.cells.teams import Plan, Team
+from mixup_multi.grid.cells.watcher import Watcher
+from mixup_multi.grid.folder.locks import locked
+from mixup_multi.grid.folder.shelf import Site
+from mixup_multi.grid.folder.store import CellFolder
+from mixup_multi.grid.processes.worker import Message
 from mixup_multi.recipe.cell import Cell
 
 DEATHS = 3

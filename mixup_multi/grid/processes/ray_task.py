@@ -13,11 +13,11 @@ from typing import Any
 import torch
 
 from mixup_multi.errors import OutputError
-from mixup_multi.grid.locks import owner
-from mixup_multi.grid.shelf import Shelf, Site
-from mixup_multi.grid.teams import Team
-from mixup_multi.grid.watcher import logged_to
-from mixup_multi.grid.worker import Message, Telling, attempt_and_tell
+from mixup_multi.grid.cells.teams import Team
+from mixup_multi.grid.cells.watcher import logged_to
+from mixup_multi.grid.folder.locks import owner
+from mixup_multi.grid.folder.shelf import Shelf, Site
+from mixup_multi.grid.processes.worker import Message, Telling, attempt_and_tell
 
 
 @dataclass(frozen=True)

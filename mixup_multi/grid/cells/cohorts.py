@@ -21,9 +21,9 @@ import torch
 from mixup_multi.engine.cache import not_written
 from mixup_multi.engine.sealed import DamagedError, set_aside
 from mixup_multi.engine.state import load_checkpoint, previous, save_checkpoint
-from mixup_multi.grid.locks import running
-from mixup_multi.grid.sealed_json import read_json, write_json
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.locks import running
+from mixup_multi.grid.folder.sealed_json import read_json, write_json
+from mixup_multi.grid.folder.store import CellFolder
 
 
 @dataclass(frozen=True)

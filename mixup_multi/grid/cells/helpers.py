@@ -21,10 +21,10 @@ import torch
 
 from mixup_multi.engine import loop
 from mixup_multi.engine.ranks import ALONE, Ranks
-from mixup_multi.grid.cell import job_of
-from mixup_multi.grid.processes import follow_parent
-from mixup_multi.grid.shelf import Shelf, Site
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.cells.cell import job_of
+from mixup_multi.grid.cells.child_process import follow_parent
+from mixup_multi.grid.folder.shelf import Shelf, Site
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.recipe.cell import Cell
 
 GRACE_SECONDS = 10.0

@@ -14,14 +14,14 @@ import torch
 
 from mixup_multi.engine import cohort_groups
 from mixup_multi.errors import MissingDataError, WriteError
-from mixup_multi.grid.cell import Task, run_alone, run_together, task_of
-from mixup_multi.grid.cohorts import Begun, begin, begun
-from mixup_multi.grid.helpers import helped
-from mixup_multi.grid.locks import locked
-from mixup_multi.grid.shelf import Shelf, Site
-from mixup_multi.grid.store import CellFolder
-from mixup_multi.grid.teams import Team
-from mixup_multi.grid.watcher import Listener
+from mixup_multi.grid.cells.cell import Task, run_alone, run_together, task_of
+from mixup_multi.grid.cells.cohorts import Begun, begin, begun
+from mixup_multi.grid.cells.helpers import helped
+from mixup_multi.grid.cells.teams import Team
+from mixup_multi.grid.cells.watcher import Listener
+from mixup_multi.grid.folder.locks import locked
+from mixup_multi.grid.folder.shelf import Shelf, Site
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.recipe.cell import Cell
 
 log = logging.getLogger("mixup_multi")

@@ -29,10 +29,10 @@ import torch
 from mixup_multi.engine.cache import not_written
 from mixup_multi.engine.sealed import DamagedError, is_whole, load_sealed, set_aside
 from mixup_multi.engine.training import Training, at_once
-from mixup_multi.grid.codec_sheets import write_sheets
-from mixup_multi.grid.environment import environment
-from mixup_multi.grid.locks import held, owner
-from mixup_multi.grid.sealed_json import read_json, write_json
+from mixup_multi.grid.codecs.sheets import write_sheets
+from mixup_multi.grid.folder.environment import environment
+from mixup_multi.grid.folder.locks import held, owner
+from mixup_multi.grid.folder.sealed_json import read_json, write_json
 from mixup_multi.latent.codec import Progress, entry_of
 from mixup_multi.latent.saved import restored, write_codec
 

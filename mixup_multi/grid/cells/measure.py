@@ -9,7 +9,7 @@ from mixup_multi.engine.evaluate import Outputs, outputs_of
 from mixup_multi.engine.peak_memory import peak
 from mixup_multi.engine.source import Source
 from mixup_multi.engine.state import State
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.store import CellFolder
 
 
 def measure(job: loop.Job, state: State, folder: CellFolder) -> dict[str, Any]:

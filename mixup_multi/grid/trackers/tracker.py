@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mixup_multi.errors import MixupMultiError, SettingError
+from mixup_multi.grid.cells.watcher import Watcher
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.grid.state import flat
-from mixup_multi.grid.store import CellFolder
-from mixup_multi.grid.watcher import Watcher
 from mixup_multi.recipe.cell import Cell
 
 SECONDS = 1.0  # between two looks at the folder of a cell that is being trained
@@ -64,10 +64,10 @@ def open_tracker(name: str, out: Path) -> Tracker:
         raise SettingError(f"tracker is {name!r}: expected one of {', '.join(TRACKERS)}")
     try:
         if name == "mlflow":
-            from mixup_multi.grid.tracker_mlflow import MLflow
+            from mixup_multi.grid.trackers.mlflow import MLflow
 
             return MLflow(out)
-        from mixup_multi.grid.tracker_tensorboard import TensorBoard
+        from mixup_multi.grid.trackers.tensorboard import TensorBoard
 
         return TensorBoard(out)
     except MixupMultiError:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mixup_multi.engine.cache import write_atomically
-from mixup_multi.grid.store import CellFolder
+from mixup_multi.grid.folder.store import CellFolder
 
 COLUMNS = (
     "folder", "state", "key", "adapter", "dataset", "model", "method", "seed", "fold", "epochs",

@@ -25,7 +25,7 @@ from mixup_multi.engine.evaluate import Outputs
 from mixup_multi.engine.sealed import DamagedError, is_whole, load_sealed, save_sealed, set_aside
 from mixup_multi.engine.state import previous
 from mixup_multi.errors import WriteError
-from mixup_multi.grid.sealed_json import read_json, write_json
+from mixup_multi.grid.folder.sealed_json import read_json, write_json
 from mixup_multi.recipe.cell import Cell
 
 

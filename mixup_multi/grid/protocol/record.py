@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mixup_multi.engine.sealed import DamagedError, set_aside
-from mixup_multi.grid.locks import held
-from mixup_multi.grid.sealed_json import read_json, write_json
+from mixup_multi.grid.folder.locks import held
+from mixup_multi.grid.folder.sealed_json import read_json, write_json
 from mixup_multi.recipe.cell import Cell
 
 FILE = "protocol.json"

@@ -2,7 +2,7 @@
 
 Search cells are ordinary cells in ordinary folders: they resume, are shared by runs, and a point
 that is chosen has been trained already where its cells are those that tried it. What is chosen
-follows from their results alone; a study (`grid.study`) only proposes what to try.
+follows from their results alone; a study (`study`) only proposes what to try.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mixup_multi.errors import DataError
-from mixup_multi.grid.locks import held
-from mixup_multi.grid.selection import Done, Selected, select
-from mixup_multi.grid.store import CellFolder
-from mixup_multi.grid.study import FILE, Study, known_points
+from mixup_multi.grid.folder.locks import held
+from mixup_multi.grid.folder.store import CellFolder
+from mixup_multi.grid.protocol.selection import Done, Selected, select
+from mixup_multi.grid.protocol.study import FILE, Study, known_points
 from mixup_multi.recipe.cell import Cell
 from mixup_multi.recipe.schema import Range
 from mixup_multi.recipe.search import Unit

@@ -14,11 +14,11 @@ from multiprocessing.connection import Connection, wait
 
 import torch
 
-from mixup_multi.grid.docket import POLL_SECONDS, Docket, Post
-from mixup_multi.grid.processes import deaf_to_ctrl_c
-from mixup_multi.grid.shelf import Site
-from mixup_multi.grid.teams import Team
-from mixup_multi.grid.worker import Message, serve
+from mixup_multi.grid.cells.child_process import deaf_to_ctrl_c
+from mixup_multi.grid.cells.teams import Team
+from mixup_multi.grid.folder.shelf import Site
+from mixup_multi.grid.processes.docket import POLL_SECONDS, Docket, Post
+from mixup_multi.grid.processes.worker import Message, serve
 
 
 class Worker(Post):

@@ -24,10 +24,10 @@ import torch
 
 from mixup_multi.errors import DeviceError, OutputError, SettingError
 from mixup_multi.extras import load_extra
-from mixup_multi.grid.docket import POLL_SECONDS, Docket, Post
-from mixup_multi.grid.locks import locked
-from mixup_multi.grid.ray_task import Errand, perform
-from mixup_multi.grid.shelf import Site
+from mixup_multi.grid.folder.locks import locked
+from mixup_multi.grid.folder.shelf import Site
+from mixup_multi.grid.processes.docket import POLL_SECONDS, Docket, Post
+from mixup_multi.grid.processes.ray_task import Errand, perform
 
 AHEAD = 1000  # tasks submitted at once: more than a cluster runs, so that it can see its load
 

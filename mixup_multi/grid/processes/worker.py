@@ -12,11 +12,11 @@ from typing import Any, Literal
 import torch
 
 from mixup_multi.errors import MixupMultiError
-from mixup_multi.grid.attempt import Attempt, Outcome
-from mixup_multi.grid.processes import follow_parent
-from mixup_multi.grid.shelf import Shelf, Site
-from mixup_multi.grid.teams import Team
-from mixup_multi.grid.watcher import logged_to
+from mixup_multi.grid.cells.attempt import Attempt, Outcome
+from mixup_multi.grid.cells.child_process import follow_parent
+from mixup_multi.grid.cells.teams import Team
+from mixup_multi.grid.cells.watcher import logged_to
+from mixup_multi.grid.folder.shelf import Shelf, Site
 from mixup_multi.recipe.cell import Cell
 
 

@@ -14,13 +14,13 @@ from mixup_multi.engine.ranks import ALONE, Ranks
 from mixup_multi.engine.source import Data
 from mixup_multi.engine.state import State
 from mixup_multi.errors import DivergedError
-from mixup_multi.grid.codecs import kept_codec
-from mixup_multi.grid.cohorts import Begun
-from mixup_multi.grid.environment import environment
-from mixup_multi.grid.measure import measure
-from mixup_multi.grid.shelf import Site, build_model, build_objective, loss_of
-from mixup_multi.grid.store import CellFolder
-from mixup_multi.grid.watcher import Listener
+from mixup_multi.grid.cells.cohorts import Begun
+from mixup_multi.grid.cells.measure import measure
+from mixup_multi.grid.cells.watcher import Listener
+from mixup_multi.grid.codecs.keep import kept_codec
+from mixup_multi.grid.folder.environment import environment
+from mixup_multi.grid.folder.shelf import Site, build_model, build_objective, loss_of
+from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.recipe.cell import Cell
 
 

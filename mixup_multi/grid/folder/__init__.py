@@ -1,0 +1,1 @@
+"""What lies in an output folder: cells, locks, sealed files, and the index over them."""

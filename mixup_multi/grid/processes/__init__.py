@@ -1,0 +1,1 @@
+"""Cells on other processes: of this machine, and of a Ray cluster."""

@@ -1,0 +1,1 @@
+"""Experiment trackers: what they are sent, and each one that is known."""
