@@ -29,7 +29,7 @@ def remarks(collected: Collected, groups: Sequence[Group], *, paper: bool) -> li
         *_unfinished(collected),
         *_never_run(collected),
         *_not_analysed(collected),
-        *_gaps(groups),
+        *_gaps(groups, recipes_kept=bool(collected.recipes)),
         *_unpaired(groups),
         *_told_apart(collected),
         *_stale(collected),
@@ -102,24 +102,28 @@ def _not_analysed(collected: Collected) -> Iterator[Remark]:
         yield Remark("condition", text)
 
 
-def _gaps(groups: Iterable[Group]) -> Iterator[Remark]:
-    """Name trials that some methods of a row have and others lack."""
+def _gaps(groups: Iterable[Group], *, recipes_kept: bool) -> Iterator[Remark]:
+    """Name trials that some methods of a row have and others lack.
+
+    A method of which a row has none at all may never have been planned there, as where a recipe
+    gives models methods of their own; where recipes are kept, what is absent is known from them.
+    """
     details: list[str] = []
     for group in groups:
         for row in group.rows:
-            details += _gaps_of_row(group, row)
+            details += _gaps_of_row(group, row, none_is_a_gap=not recipes_kept)
     if details:
         text = "Methods of a row do not have the same trials; the tables average what there is."
         yield Remark("problem", text, tuple(details))
 
 
-def _gaps_of_row(group: Group, row: Row) -> Iterator[str]:
+def _gaps_of_row(group: Group, row: Row, *, none_is_a_gap: bool) -> Iterator[str]:
     trials = {
         m: {(c.record["seed"], c.record["fold"]) for c in group.at(row, m)} for m in group.methods
     }
     every = set().union(*trials.values())
     for method, own in trials.items():
-        if lacking := len(every - own):
+        if (lacking := len(every - own)) and (own or none_is_a_gap):
             have = f"{len(own)} of {len(every)} trials"
             yield f"{' / '.join(row)} / {method}: {have}, {lacking} missing"
 

@@ -54,6 +54,13 @@ def test_when_all_has_run_it_says_so(new_folder: Make) -> None:
     assert not any(remark.kind == "problem" for remark in found.remarks)
 
 
+def test_a_method_that_was_not_planned_in_a_row_is_no_gap_there(new_folder: Make) -> None:
+    errors = {"Iris": {"ERM": [1.0, 2.0], "Mixup": [1.0]}, "CMC": {"ERM": [4.0]}}
+    folder = new_folder("out").grid(errors)
+    (gaps,) = (r for r in report(folder.ask(folder.planned())).remarks if "same trials" in r.text)
+    assert gaps.details == ("Iris / MLP / Mixup: 1 of 2 trials, 1 missing",)
+
+
 def test_what_is_unknown_of_the_plan_is_said(new_folder: Make) -> None:
     folder = new_folder("out").grid()
     assert "No recipe is kept" in texts(report(folder))
