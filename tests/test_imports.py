@@ -57,7 +57,7 @@ ALLOWED: dict[str, set[str]] = {
     # An adapter's own methods (AugMix, of images) come through the stranger's door too.
     "adapter": BASE
     | {"door", "mix", "objectives"}
-    | {f"engine.{name}" for name in ("source", "shift", "shifted", "splits", "cache")},
+    | {f"engine.{name}" for name in ("source", "examples", "shift", "shifted", "splits", "cache")},
 }
 
 
