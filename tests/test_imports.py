@@ -52,7 +52,8 @@ ALLOWED: dict[str, set[str]] = {
     "testing": BASE
     | {"mix", "attacks", "latent", "objectives", "predict", "engine", "evaluations", "door"}
     | {"testing"},
-    "cli": {"errors", "engine", "door", "recipe", "grid", "report", "cli"},
+    "scaffold": {"errors", "door", "scaffold"},
+    "cli": {"errors", "engine", "door", "recipe", "grid", "report", "scaffold", "cli"},
     "__main__": {"cli"},
     # An adapter's own methods (AugMix, of images) come through the stranger's door too.
     "adapter": BASE
