@@ -22,6 +22,8 @@ from mixup_multi.engine.source import Data, TensorSource, Trial, check_finite
 from mixup_multi.engine.splits import Rows, check_all_classes, stratified_parts, train_and_test
 from mixup_multi.errors import DataError, SettingError
 
+__all__ = ["Examples", "Standard", "data_from"]
+
 Array = NDArray[Any]
 
 
