@@ -45,5 +45,5 @@ def test_its_recipe_runs_and_reports(scratch: Scratch, copy: Path) -> None:
     assert finished_methods(out) == ["erm", "manifold_mixup", "mixup", "mixupe"]
     scratch.mixup_multi("report", out)
     report = (out / "report" / "report.md").read_text()
-    assert "synthetic beats" in report
+    assert "generated heartbeats, not recordings" in report
     assert "baseline wander" in report
