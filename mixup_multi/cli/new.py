@@ -23,7 +23,8 @@ def make_project(kind: str, name: str, into: Path) -> None:
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     first = FIRST[kind].format(module=names.module)
     lines = [
-        f"[green]made[/] {escape(place)}: {escape(', '.join(files))}",
+        f"[green]made[/] {escape(place)}",
+        *(f"  {escape(file)}" for file in files),
         "",
         "It works as it is. Next:",
         f"  cd {shlex.quote(place)}",
