@@ -52,12 +52,13 @@ ALLOWED: dict[str, set[str]] = {
     "testing": BASE
     | {"mix", "attacks", "latent", "objectives", "predict", "engine", "evaluations", "door"}
     | {"testing"},
-    "cli": {"errors", "engine", "door", "recipe", "grid", "report", "cli"},
+    "scaffold": {"errors", "door", "scaffold"},
+    "cli": {"errors", "engine", "door", "recipe", "grid", "report", "scaffold", "cli"},
     "__main__": {"cli"},
     # An adapter's own methods (AugMix, of images) come through the stranger's door too.
     "adapter": BASE
     | {"door", "mix", "objectives"}
-    | {f"engine.{name}" for name in ("source", "shift", "shifted", "splits", "cache")},
+    | {f"engine.{name}" for name in ("source", "examples", "shift", "shifted", "splits", "cache")},
 }
 
 

@@ -28,6 +28,16 @@ def test_every_recipe_ships(wheel: list[str]) -> None:
     assert recipes <= set(wheel)
 
 
+def test_every_template_ships(wheel: list[str]) -> None:
+    templates = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "mixup_multi" / "scaffold" / "templates").rglob("*.template")
+    }
+    assert any("/adapter/" in name for name in templates)
+    assert any("/method/" in name for name in templates)
+    assert templates <= set(wheel)
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mixup_multi.cli.new_app import new_app
 from mixup_multi.cli.optional import OptionalRayAddress
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Fetch data sets, check them, or say where they lie.")
 app.add_typer(data_app, name="data", no_args_is_help=True)
+app.add_typer(new_app, name="new", no_args_is_help=True)
 
 Recipes = Annotated[
     list[str],

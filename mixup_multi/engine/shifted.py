@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias
+from functools import partial
+from typing import Any, Protocol, TypeAlias, cast
 
 import torch
 from torch import Generator, Tensor
 
 from mixup_multi.batch import Batch, as_targets
-from mixup_multi.engine.source import TensorSource
+from mixup_multi.engine.shift import Shift
+from mixup_multi.engine.source import Source, TensorSource
 from mixup_multi.streams import stream
 from mixup_multi.tree import Tree, take_rows, to_device, tree_map
 
@@ -148,6 +150,37 @@ def changed(
         return _prepared(source, change(inputs, draws))
 
     return Shifted(source, read)
+
+
+class ChangeAt(Protocol):
+    """A function that changes what the model reads; its name is that of the corruption."""
+
+    __name__: str
+
+    def __call__(self, inputs: Any, draws: Draws, severity: int, /) -> Any:
+        """Return new inputs of some examples, at a severity from 1 to 5."""
+
+
+@dataclass(frozen=True)
+class Corruption(Shift):
+    """A corruption of what the model reads, by a function of it.
+
+    Attributes:
+        change: `change(inputs, draws, severity)`; it leaves the inputs that it is given as they
+            are, and all that is random in it comes from `draws`.
+    """
+
+    change: ChangeAt
+
+    def of(self, source: Source, severity: int, seed: int) -> Source:
+        """Return the corrupted examples."""
+        if severity == 0:
+            return source
+        change, name = partial(self._changed, severity), f"{self.change.__name__}/{severity}"
+        return changed(cast(TensorSource, source), change, name, seed, prepared=True)
+
+    def _changed(self, severity: int, inputs: Tree, draws: Draws) -> Tree:
+        return self.change(inputs, draws, severity)
 
 
 def _prepared(source: TensorSource, inputs: Tree) -> Tree:

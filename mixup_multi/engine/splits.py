@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixup_multi.errors import DataError, SettingError
+
+if TYPE_CHECKING:
+    from mixup_multi.engine.source import Trial
 
 Rows = NDArray[np.int64]
 
@@ -78,6 +82,31 @@ def stratified_fold(labels: Rows, folds: int, fold: int, seed: int) -> tuple[Row
         warnings.simplefilter("ignore", UserWarning)
         train, test = list(splitter.split(np.zeros(len(labels)), labels))[fold]
     return train.astype(np.int64), test.astype(np.int64)
+
+
+def train_and_test(labels: Rows, trial: Trial, test: float) -> tuple[Rows, Rows]:
+    """Return the (training, test) rows of a trial: those of its fold, or of a share.
+
+    As everywhere, a class of a single row is only trained on.
+
+    Args:
+        labels: `(N,)` class indices.
+        trial: its seed shuffles the rows within each class; with folds, one is the test part.
+        test: the test part's share, in (0, 1); not used with folds.
+
+    Raises:
+        SettingError: the share or the fold is out of range.
+        DataError: every class has fewer rows than there are folds.
+    """
+    if trial.folds is None:
+        if not 0 < test < 1:
+            raise SettingError(f"test: {test}; expected a share in (0, 1)", ("test",))
+        train, tested = stratified_parts(labels, [1 - test, test], trial.seed)
+        return train, tested
+    single = np.bincount(labels)[labels] == 1
+    rest = np.flatnonzero(~single)
+    train, tested = stratified_fold(labels[rest], trial.folds, trial.fold or 0, trial.seed)
+    return np.sort(np.concatenate([rest[train], np.flatnonzero(single)])), rest[tested]
 
 
 def check_all_classes(name: str, labels: Rows, classes: Sequence[str]) -> None:

@@ -3,10 +3,10 @@
 from mixup_multi.objectives.adversarial import Adversarial
 from mixup_multi.objectives.changed import Changed
 from mixup_multi.objectives.cutout import Cutout
-from mixup_multi.objectives.erm import ERM
+from mixup_multi.objectives.erm import ERM, score
 from mixup_multi.objectives.gaussian import Gaussian
 from mixup_multi.objectives.layerwise import LayerWise
-from mixup_multi.objectives.losses import LOSSES, Loss
+from mixup_multi.objectives.losses import LOSSES, Loss, loss_named
 from mixup_multi.objectives.mixupe import MixupE
 from mixup_multi.objectives.objective import Draw, Objective, Terms
 from mixup_multi.objectives.regmixup import RegMixup
@@ -33,4 +33,6 @@ __all__ = [
     "Terms",
     "Trades",
     "Vicinal",
+    "loss_named",
+    "score",
 ]

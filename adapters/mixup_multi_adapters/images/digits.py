@@ -8,8 +8,7 @@ import numpy as np
 import torch
 
 from mixup_multi.engine.source import Data, Trial
-from mixup_multi.engine.splits import Rows, stratified_fold, stratified_parts
-from mixup_multi.errors import SettingError
+from mixup_multi.engine.splits import train_and_test
 from mixup_multi_adapters.images.data import Options, assemble
 from mixup_multi_adapters.images.profiles import PROFILES
 from mixup_multi_adapters.images.release import Release, make_part
@@ -53,16 +52,6 @@ def load_digits_images(
     pixels = torch.from_numpy(bunch.images.astype(np.uint8))[:, None]
     classes = tuple(str(name) for name in bunch.target_names)
     whole = make_part("scikit-learn's digits", "digits", pixels, torch.from_numpy(labels), classes)
-    train, tested = (torch.from_numpy(rows) for rows in _split(labels, test, trial))
+    train, tested = (torch.from_numpy(rows) for rows in train_and_test(labels, trial, test))
     release = Release(train=whole.take(train), test=whole.take(tested), classes=classes)
     return assemble(profile.name, release, profile, trial, options)
-
-
-def _split(labels: Rows, test: float, trial: Trial) -> tuple[Rows, Rows]:
-    """Return the training and the test rows."""
-    if trial.fold is not None and trial.folds is not None:
-        return stratified_fold(labels, trial.folds, trial.fold, trial.seed)
-    if not 0 < test < 1:
-        raise SettingError(f"test: {test}; expected a share in (0, 1)")
-    train, tested = stratified_parts(labels, (1 - test, test), trial.seed)
-    return train, tested

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from mixup_multi.engine.source import Trial
-from mixup_multi.engine.splits import Rows, stratified_fold, stratified_parts
+from mixup_multi.engine.splits import Rows, stratified_parts, train_and_test
 from mixup_multi.errors import DataError, SettingError
 
 SplitKind = Literal["random", "published"]
@@ -54,10 +54,8 @@ def divide(
     _check_shares(name, settings)
     if settings.split == "published":
         pool, test = _published(name, len(labels), trial, published)
-    elif trial.folds is not None:
-        pool, test = _fold(labels, trial.folds, trial.fold or 0, trial.seed)
     else:
-        pool, test = stratified_parts(labels, [1 - settings.test, settings.test], trial.seed)
+        pool, test = train_and_test(labels, trial, settings.test)
     if settings.validation == 0:
         return _checked(name, Parts(pool, test, None))
     share = settings.validation * len(labels) / len(pool)
@@ -87,14 +85,6 @@ def _published(name: str, rows: int, trial: Trial, published: int | None) -> tup
     if rows <= published:
         raise DataError(f"{name} has {rows} rows; its published split trains on {published}")
     return np.arange(published), np.arange(published, rows)
-
-
-def _fold(labels: Rows, folds: int, fold: int, seed: int) -> tuple[Rows, Rows]:
-    """Return one fold's rows; as everywhere, a class of a single row is only trained on."""
-    single = np.bincount(labels)[labels] == 1
-    rest = np.flatnonzero(~single)
-    train, test = stratified_fold(labels[rest], folds, fold, seed)
-    return np.sort(np.concatenate([rest[train], np.flatnonzero(single)])), rest[test]
 
 
 def _checked(name: str, parts: Parts) -> Parts:
