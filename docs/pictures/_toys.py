@@ -1,4 +1,4 @@
-"""The small problems of the explanation pages' pictures: scikit-learn's digits, and nets for them."""
+"""Small problems of the explanation pages' pictures: scikit-learn's digits, and nets for them."""
 
 from __future__ import annotations
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from _style import BLUE, ORANGE, RED, Picture, grid, line, main
+from _toys import arrays, digits
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
-from _style import BLUE, ORANGE, RED, Picture, grid, line, main
-from _toys import arrays, digits
 from mixup_multi import ERM, Batch, BetaShare, Objective, Vicinal
 from mixup_multi.analysis.nets import network
 from mixup_multi.analysis.toys import two_moons

@@ -6,11 +6,11 @@ python docs/pictures/explain_batchout.py
 from __future__ import annotations
 
 import torch
+from _style import BLUE, ORANGE, Picture, main, plane
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from _style import BLUE, ORANGE, Picture, main, plane
 from mixup_multi.mix import Mix
 from mixup_multi.objectives.batchout import towards_noise, towards_rows
 from mixup_multi.streams import stream
@@ -48,7 +48,8 @@ def _mix(partner: Tensor, amount: float) -> Mix:
 def _draw(ax: Axes, title: str, before: Tensor, after: Tensor, labels: Tensor) -> None:
     for k, (marker, colour) in enumerate((("o", BLUE), ("^", ORANGE))):
         some = labels == k
-        ax.scatter(*before[some].T, s=22, marker=marker, color=colour, label=f"class {k}, before and after")
+        style = {"s": 22, "marker": marker, "color": colour}
+        ax.scatter(*before[some].T, label=f"class {k}, before and after", **style)
     for (x, y), (to_x, to_y) in zip(before[:MOVED].tolist(), after[:MOVED].tolist(), strict=True):
         arrow = {"arrowstyle": "->", "color": "#1B1B1B", "linewidth": 0.8, "shrinkA": 0}
         ax.annotate("", (to_x, to_y), (x, y), arrowprops=arrow)

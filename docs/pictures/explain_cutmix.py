@@ -6,12 +6,12 @@ python docs/pictures/explain_cutmix.py
 from __future__ import annotations
 
 import torch
+from _style import BLUE, GREY, RED, Picture, grid, main
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from _style import BLUE, GREY, RED, Picture, grid, main
 from mixup_multi.mix import BetaShare, Cut, Mix
 from mixup_multi.streams import stream
 

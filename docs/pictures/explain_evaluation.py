@@ -9,11 +9,11 @@ from functools import partial
 
 import numpy as np
 import torch
+from _style import BLUE, GREY, ORANGE, Picture, grid, line, main
+from _toys import arrays, digits, fitted
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from _style import BLUE, GREY, ORANGE, Picture, grid, line, main
-from _toys import arrays, digits, fitted
 from mixup_multi import ERM, BetaShare, Vicinal
 from mixup_multi.evaluations.evaluation import Subject
 from mixup_multi.evaluations.in_between import InBetween

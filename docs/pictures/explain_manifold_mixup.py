@@ -5,12 +5,12 @@ python docs/pictures/explain_manifold_mixup.py
 
 from __future__ import annotations
 
+from _style import COLOURS, MARKERS, Picture, main, plane
+from _toys import arrays, digits, fitted
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from _style import COLOURS, MARKERS, Picture, main, plane
-from _toys import arrays, digits, fitted
 from mixup_multi import ERM, BetaShare, Objective, Vicinal
 from mixup_multi.points import flow_at
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from _style import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, Picture, main
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
-
-from _style import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, Picture, main
 
 CHOICES = {
     "point": ("input", "one drawn", "several", "readout"),

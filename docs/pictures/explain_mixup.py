@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from _style import BLUE, COLOURS, Picture, grid, main
 from matplotlib.figure import Figure
 from scipy.stats import beta
 
-from _style import BLUE, COLOURS, Picture, grid, main
 from mixup_multi.analysis.decision_surface import DecisionSurface
 from mixup_multi.analysis.taylor import Taylor
 from mixup_multi.engine.settings import Train
@@ -42,7 +42,7 @@ def laws(figure: Figure) -> None:
     rest = [BetaShare(float(alpha)).mean_rest for alpha in alphas]
     means.semilogx(alphas, rest, color=BLUE, linewidth=1.8, label="modified law: α / (2α + 1)")
     means.axhline(0.5, color=COLOURS[1], linestyle="--", label="drawn law: ½ for every α")
-    means.set(xlabel="α", ylabel="E[1 − λ]", ylim=(0, 0.62), title="What a regulariser is scaled by")
+    means.set(xlabel="α", ylabel="E[1 − λ]", ylim=(0, 0.62), title="The scale of a regulariser")
     means.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     means.legend(loc="lower right")
     grid(densities)

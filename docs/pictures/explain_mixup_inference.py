@@ -6,11 +6,11 @@ python docs/pictures/explain_mixup_inference.py
 from __future__ import annotations
 
 import torch
+from _style import Picture, grid, line, main
+from _toys import arrays, digits, fitted
 from matplotlib.figure import Figure
 from torch import nn
 
-from _style import Picture, grid, line, main
-from _toys import arrays, digits, fitted
 from mixup_multi import ERM, Batch, BetaShare, Objective, Vicinal
 from mixup_multi.attacks.presets import pgd
 from mixup_multi.bounds import Bounds

@@ -6,12 +6,12 @@ python docs/pictures/explain_mixupe.py
 from __future__ import annotations
 
 import torch
+from _style import BLUE, GREY, RED, Picture, grid, line, main
+from _toys import arrays, digits, fitted
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from _style import BLUE, GREY, RED, Picture, grid, line, main
-from _toys import arrays, digits, fitted
 from mixup_multi import ERM, Batch
 from mixup_multi.analysis.exact_q import agreement, both_q
 from mixup_multi.objectives.losses import Softmax

@@ -6,9 +6,9 @@ python docs/pictures/explain_randomness.py
 from __future__ import annotations
 
 import torch
+from _style import BLUE, GREY, ORANGE, Picture, main
 from matplotlib.figure import Figure
 
-from _style import BLUE, GREY, ORANGE, Picture, main
 from mixup_multi.streams import NAMES, seed_of, stream
 
 USES = {

@@ -6,11 +6,11 @@ python docs/pictures/explain_regression.py
 from __future__ import annotations
 
 import torch
+from _style import BLUE, GREY, RED, Picture, grid, main
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from _style import BLUE, GREY, RED, Picture, grid, main
 from mixup_multi import BetaShare
 from mixup_multi.mix import Mix, draw_partner, mix_rows
 from mixup_multi.streams import stream

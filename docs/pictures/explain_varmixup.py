@@ -9,10 +9,10 @@ import math
 from dataclasses import replace
 
 import torch
+from _style import BLUE, GREY, RED, Picture, main, plane
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from _style import BLUE, GREY, RED, Picture, main, plane
 from mixup_multi.latent import Latent, Reconstructions
 from mixup_multi.mix import Linear, Mix
 from mixup_multi.streams import stream
