@@ -44,7 +44,7 @@ def boxes(figure: Figure) -> None:
 
 
 def _show(ax: Axes, image: Tensor, title: str) -> None:
-    ax.imshow(image, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+    ax.imshow(image.numpy(), cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
     ax.set(xticks=[], yticks=[], title=title)
 
 

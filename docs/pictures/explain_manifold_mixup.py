@@ -33,7 +33,7 @@ def hidden(figure: Figure) -> None:
 def _codes(method: Objective) -> tuple[Tensor, Tensor]:
     data = digits(CLASSES)
     inputs, targets = arrays(data)
-    net = fitted(inputs, targets, method, widths=(64, 2, 64), steps=800)
+    net = fitted(inputs, targets, method, widths=(64, 2, 64), steps=500)
     # Codes behind a ReLU would show a quarter of the plane: look at what enters it.
     before = net.stages["layer1"][0](flow_at(net, inputs, "layer1"))
     return before.detach(), targets.argmax(1)

@@ -19,7 +19,7 @@ from mixup_multi.objectives.losses import Softmax
 from mixup_multi.predict import as_model
 from mixup_multi.predict.presets import mi_ol
 
-LOSS, SEED, ASKED = Softmax(), 1, 300
+LOSS, SEED, ASKED = Softmax(), 1, 200
 PIXELS = Bounds(torch.ones(()), torch.zeros(()), torch.ones(()), largest=1.0)
 SIZES = [0.0, 0.03, 0.06, 0.09, 0.12, 0.15]
 
@@ -31,7 +31,7 @@ def errors(figure: Figure) -> None:
     for ax, (title, method) in zip(panels, methods.items(), strict=True):
         for place, (label, values) in enumerate(_errors(method).items()):
             line(ax, SIZES, values, label, place)
-        ax.set(xlabel="eps of PGD-20 (pixels in [0, 1])", title=f"Digits, trained by {title}")
+        ax.set(xlabel="eps of PGD-10 (pixels in [0, 1])", title=f"Digits, trained by {title}")
         grid(ax)
     panels[0].set_ylabel("error (%)")
     handles, labels = panels[0].get_legend_handles_labels()
@@ -54,7 +54,7 @@ def _errors(method: Objective) -> dict[str, list[float]]:
 
 def _error(attacked: nn.Module, asked: nn.Module, test: Batch, eps: float) -> float:
     """Return the error in percent of what is asked, where `attacked` is what the attack sees."""
-    attack = pgd(eps=eps, step=eps / 8, steps=20)
+    attack = pgd(eps=eps, step=eps / 4, steps=10)
     _, moved = attack.perturb(attacked, test, PIXELS, SEED, LOSS)
     with torch.no_grad():
         return 100 * float(LOSS.error(asked(moved.inputs), test.targets).mean())
