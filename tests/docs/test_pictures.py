@@ -10,6 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from mixup_multi.cli.plan import plan
+from mixup_multi.grid.folder.store import CellFolder
+
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 SCRIPTS = sorted(PICTURES.glob("explain_*.py"))
@@ -53,10 +56,16 @@ def test_the_quickstarts_script_draws_its_table(
 ) -> None:
     script = tmp_path / "quickstart.py"  # it writes beside itself
     script.write_text((PICTURES / "quickstart.py").read_text())
+    (planned,) = plan(["quickstart"], [])
+    result = {"test_error": 12.5, "epochs": 1, "data_key": "same", "notes": []}
+    for cell in planned.cells:
+        folder = CellFolder.of(tmp_path / "runs", cell)
+        folder.make()
+        folder.write_json("result", result)
     monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "runs")])
     runpy.run_path(str(script), run_name="__main__")
-    title = " ".join(labels(tmp_path / "quickstart.svg"))
-    assert "Quickstart" in title.replace("\xa0", " ")
+    drawn = [text.strip() for text in labels(tmp_path / "quickstart.svg")]
+    assert drawn.count("12.50\xa0±\xa00.00") == len(planned.cells) // 3  # three trials each
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if shown(page)], ids=lambda p: p.name)
