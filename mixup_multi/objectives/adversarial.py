@@ -80,7 +80,8 @@ class Adversarial(Objective):
     def fit(self, train: TrainingPart) -> Self:
         """Return the objective with the bounds, and its parts fitted."""
         clean = None if self.clean is None else self.clean.fit(train)
-        return replace(self, inner=self.inner.fit(train), clean=clean, bounds=train.bounds())
+        bounds = train.bounds() or self.bounds
+        return replace(self, inner=self.inner.fit(train), clean=clean, bounds=bounds)
 
     def check(self, model: nn.Module) -> None:
         """Raise where the attack or a part does not suit the model or the data."""

@@ -1,7 +1,7 @@
 """A mixed batch beside the clean one: in two passes as in most papers, or in one over both.
 
-One pass is faster, but a BatchNorm then sees a batch of clean and mixed rows, where two passes
-show it each kind alone and update its statistics twice.
+In one pass a BatchNorm sees a batch of clean and mixed rows, where two passes show it each kind
+alone and update its statistics twice. One pass suits devices that a batch does not fill.
 """
 
 from __future__ import annotations

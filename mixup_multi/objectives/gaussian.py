@@ -47,7 +47,7 @@ class Gaussian(Changed):
 
     def fit(self, train: TrainingPart) -> Self:
         """Return the objective with the bounds of the data."""
-        return replace(self, inner=self.inner.fit(train), bounds=train.bounds())
+        return replace(self, inner=self.inner.fit(train), bounds=train.bounds() or self.bounds)
 
     def check(self, model: nn.Module) -> None:
         """Raise `PointError` where the model does not offer the points."""

@@ -97,7 +97,7 @@ class LayerWise(Objective):
 
     def fit(self, train: TrainingPart) -> Self:
         """Return the objective with the bounds, and the inner one fitted."""
-        return replace(self, inner=self.inner.fit(train), bounds=train.bounds())
+        return replace(self, inner=self.inner.fit(train), bounds=train.bounds() or self.bounds)
 
     def check(self, model: nn.Module) -> None:
         """Raise `PointError` where there is no such point, `SettingError` for too large a size."""

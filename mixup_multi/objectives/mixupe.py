@@ -73,12 +73,14 @@ class MixupE(Objective):
     """A vicinal objective with MixupE's regulariser on the clean batch.
 
     Attributes:
-        inner: the vicinal objective; its point is where the exact q is differentiated.
+        inner: the vicinal objective; its point is where the exact q is differentiated, and its drawn
+            share that of E[1 - lambda] (not what CutMix's area leaves of it).
         eta: >= 0; the regulariser's weight. 0 is `inner`, bit for bit.
         form: a row of `FORMS`.
         threshold: the filter of the filtered forms: rows with q < threshold count.
-        fused: one forward pass over clean and mixed rows together instead of two. Faster, but
-            BatchNorm then sees a batch of both, so it is not the papers' method.
+        fused: one forward pass over clean and mixed rows together instead of two, for devices that
+            a batch does not fill (on a CPU core it may be slower). BatchNorm then sees a batch of
+            both, so it is not the papers' method.
         mean: E[x'] for exact forms at the model's input, set by `fit`; elsewhere, and until then,
             the mean of the batch at the point takes its place.
 

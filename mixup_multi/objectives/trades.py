@@ -69,7 +69,7 @@ class Trades(Objective):
 
     def fit(self, train: TrainingPart) -> Self:
         """Return the objective with the bounds."""
-        return replace(self, bounds=train.bounds())
+        return replace(self, bounds=train.bounds() or self.bounds)
 
     def check(self, model: nn.Module) -> None:
         """Raise where the attack does not suit the model or the data."""

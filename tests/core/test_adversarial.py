@@ -34,6 +34,12 @@ INNERS: dict[str, Objective] = {
 }
 
 
+class Unbounded:
+    def bounds(self) -> None: ...
+
+    def mean(self) -> None: ...
+
+
 class Part:
     def mean(self) -> Tensor:
         return torch.zeros(2, 6, 5)
@@ -307,3 +313,10 @@ def test_without_units_of_its_own_the_ball_is_in_those_of_the_inputs() -> None:
     _, under = fgsm(eps=0.25).perturb(conv(), images(3), anywhere(), 0, SOFTMAX)
     away = (under.inputs - images(3).inputs).abs()
     assert_close(away, torch.full_like(away, 0.25))
+
+
+@pytest.mark.parametrize("method", [Adversarial(OFF), Trades(pgd(start="normal")), LayerWise()])
+def test_bounds_that_are_given_stay_where_the_data_have_none(method: Objective) -> None:
+    given = replace(method, bounds=pixels())  # type: ignore[type-var]
+    assert given.fit(Unbounded()).bounds is given.bounds
+    assert given.fit(Part()).bounds is not given.bounds

@@ -74,7 +74,8 @@ def c_mixup(
     """C-Mixup (Yao et al. 2022): partners with near targets, drawn within the batch.
 
     The paper tunes bandwidth and alpha for each data set; these defaults are ours. The bandwidth is
-    in standard deviations where targets are standardised, as those of tables are.
+    in standard deviations where targets are standardised, as those of tables are. Near targets are
+    no near inputs: where the target is not monotone in them, mixed rows may lie far from the data.
     """
     share, loss_fn = BetaShare(alpha, per), loss_named(loss)
     return Vicinal(share, "near", names_of(points), loss_fn=loss_fn, bandwidth=bandwidth)
