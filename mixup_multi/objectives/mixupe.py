@@ -73,8 +73,8 @@ class MixupE(Objective):
     """A vicinal objective with MixupE's regulariser on the clean batch.
 
     Attributes:
-        inner: the vicinal objective; its point is where the exact q is differentiated, and its drawn
-            share that of E[1 - lambda] (not what CutMix's area leaves of it).
+        inner: the vicinal objective; its point is where the exact q is differentiated. Its drawn
+            share is that of E[1 - lambda] (not what CutMix's area leaves of it).
         eta: >= 0; the regulariser's weight. 0 is `inner`, bit for bit.
         form: a row of `FORMS`.
         threshold: the filter of the filtered forms: rows with q < threshold count.
