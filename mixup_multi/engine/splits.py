@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from mixup_multi.errors import DataError, SettingError
 
+__all__ = ["check_all_classes", "stratified_fold", "stratified_parts"]
+
 Rows = NDArray[np.int64]
 
 
