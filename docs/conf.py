@@ -21,9 +21,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
-    # docs/_ext
-    "docstrings",  # written for the terminal, made fit for Sphinx
-    "generated",  # pages made of the installed package
+    "generated",  # docs/_ext: pages made of the installed package
 ]
 exclude_patterns = ["_build", "examples", "results/*/**", "**/.ipynb_checkpoints"]
 html_static_path = ["_static"]
@@ -39,7 +37,8 @@ nb_execution_raise_on_error = True
 autoclass_content = "class"  # what a constructor takes stands in the class's docstring
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-python_maximum_signature_line_length = 80
+python_maximum_signature_line_length = 110
+toc_object_entries_show_parents = "hide"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True  # fields of dataclasses are listed once
 napoleon_custom_sections = [("Settings", "params_style")]

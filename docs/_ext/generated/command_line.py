@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import typer
-from markdown import code, table
 from rich.text import Text
 
+from generated.markdown import code, table
 from mixup_multi.cli import app
 
 PROGRAM = "mixup-multi"
@@ -37,12 +37,14 @@ def _sections(group: Any, path: str) -> Iterator[str]:
             yield _options(command, words)
 
 
-def _context(command: Any, words: str) -> Any:
-    return command.context_class(command, info_name=words)
-
-
 def _usage(command: Any, words: str) -> str:
-    return " ".join([words, *command.collect_usage_pieces(_context(command, words))])
+    arguments = [one for one in command.params if one.param_type_name == "argument"]
+    return " ".join([words, "[OPTIONS]", *map(_argument, arguments)])
+
+
+def _argument(one: Any) -> str:
+    name = one.metavar or one.name.upper()
+    return name if one.required else f"[{name}]"
 
 
 def _help(command: Any) -> str:
@@ -57,8 +59,11 @@ def _bash(lines: str) -> str:
 
 
 def _options(command: Any, words: str) -> str:
-    records = (one.get_help_record(_context(command, words)) for one in command.params)
-    return table(
-        ("argument or option", ""),
-        ((code(names), Text.from_markup(about).plain) for names, about in filter(None, records)),
-    )
+    context = command.context_class(command, info_name=words)
+    rows = (_option(one, *one.get_help_record(context)) for one in command.params if not one.hidden)
+    return table(("argument or option", ""), rows)
+
+
+def _option(one: Any, names: str, about: str) -> tuple[str, str]:
+    shown = _argument(one) if one.param_type_name == "argument" else names.replace(" range>", ">")
+    return code(shown), re.sub(r" {2,}", " ", about)

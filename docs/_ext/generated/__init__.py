@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import api
-import command_line
-import members
-import recipe_keys
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+
+from generated import api, command_line, docstrings, members, recipe_keys
 
 MARK = re.compile(r"^<!-- generated: (\w+) ?(.*?) -->$", re.MULTILINE)
 KINDS: dict[str, Callable[[str], str]] = {
@@ -51,6 +49,7 @@ def _outdated(
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to Sphinx."""
+    docstrings.setup(app)
     app.connect("source-read", _read)
     app.connect("env-get-outdated", _outdated)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from markdown import code, prose, summary, table
-from recipe_keys import settings_table
-
+from generated.markdown import code, prose, summary, table
+from generated.recipe_keys import settings_table
 from mixup_multi import door
 from mixup_multi.recipe.load import load_recipe, shipped_recipes
 
@@ -16,7 +15,7 @@ def group(name: str) -> str:
     made = {one: door.load_maker(name, one) for one in door.names(name)}
     rows = ((f"[`{one}`](#{anchor(name, one)})", summary(maker)) for one, maker in made.items())
     sections = (_member(name, one, maker) for one, maker in made.items())
-    return "\n".join([table((door.kind_of(name), ""), rows), *sections])
+    return "\n".join([table(("name", ""), rows), *sections])
 
 
 def anchor(group: str, name: str) -> str:

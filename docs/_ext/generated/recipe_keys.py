@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from markdown import code, table
-
+from generated.markdown import code, table
 from mixup_multi import door
 from mixup_multi.cli.schema import described
 from mixup_multi.engine.settings import Schedule, Train
@@ -34,7 +33,8 @@ def settings_table(maker: Any) -> str:
     rows = dict(zip(schema.get("properties", {}), _rows(schema), strict=True))
     for key, group in nested.items():
         kind, default = door.kind_of(group), parameters[key][1]
-        link = f"[{kind}](/reference/{group.rpartition('.')[2].replace('objectives', 'methods')}.md)"
+        page = group.rpartition(".")[2].replace("objectives", "methods")
+        link = f"[{kind}](/reference/{page}.md)"
         shown = "required" if default is not None else "`null`"
         rows[key] = (code(key), link, shown, meanings(maker).get(key, ""))
     return table(HEADINGS, (rows[key] for key in parameters))
@@ -62,7 +62,8 @@ def value_of(one: dict[str, Any]) -> str:
     """Return what a value may be, in words."""
     if "$ref" in one:
         name = one["$ref"].rpartition("/")[2]
-        return f"[section `{name}`](/reference/recipe.md)" if name in SECTIONS else "name or mapping"
+        link = f"[section `{name}`](/reference/recipe.md)"
+        return link if name in SECTIONS else "name or mapping"
     if "anyOf" in one or "oneOf" in one:
         options = (value_of(each) for each in one.get("anyOf", one.get("oneOf")))
         return " or ".join(dict.fromkeys(options))

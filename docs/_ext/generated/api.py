@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from markdown import code, summary, table
 from sphinx.pycode import ModuleAnalyzer
 
 import mixup_multi
+from generated.markdown import code, summary, table
 
-PAGES = Path(__file__).parents[1] / "reference" / "api"
+PAGES = Path(__file__).parents[2] / "reference" / "api"
 
 
 def modules(asked: str) -> str:
@@ -75,9 +75,7 @@ def _module(name: str) -> str:
     rows = ((f"{{py:obj}}`{one} <{target}>`", about) for one, _, target, about in entries)
     body = "\n\n".join(text for _, text, _, _ in entries)
     head = f".. automodule:: {name}\n   :no-members:"
-    return "\n".join(
-        (f"## {code(name)}\n", _rst(head), table(("name", ""), rows), _rst(body))
-    )
+    return "\n".join((f"## {code(name)}\n", _rst(head), table(("name", ""), rows), _rst(body)))
 
 
 def _rst(text: str) -> str:
@@ -90,11 +88,16 @@ def _directive(module: str, name: str) -> tuple[str, str, str]:
     target = f"{module}.{name}"
     if inspect.isclass(thing):
         kind = "exception" if issubclass(thing, Exception) else "class"
-        return f".. auto{kind}:: {target}\n   :members:", target, summary(thing)
+        return f".. auto{kind}:: {target}\n   :members:{_inherited(thing)}", target, summary(thing)
     if inspect.isfunction(thing):
         return f".. autofunction:: {target}", target, summary(thing)
     target, about = _data(module, name)
     return f".. autodata:: {target}", target, about
+
+
+def _inherited(made: type) -> str:
+    """Return the option by which what an estimator inherits is shown with it."""
+    return "\n   :inherited-members:" if made.__module__.startswith("mixup_multi.sklearn") else ""
 
 
 def _data(module: str, name: str) -> tuple[str, str]:

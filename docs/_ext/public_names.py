@@ -1,0 +1,9 @@
+"""Usage: python docs/_ext/public_names.py > tests/docs/public_api.txt, after a deliberate change."""
+
+from __future__ import annotations
+
+import sys
+
+from generated.api import public_names
+
+sys.stdout.write("\n".join(public_names()) + "\n")
