@@ -23,7 +23,7 @@ extensions = [
     "sphinx_design",
     "generated",  # docs/_ext: pages made of the installed package
 ]
-exclude_patterns = ["_build", "examples", "results/*/**", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_build", "examples", "**/.ipynb_checkpoints"]
 html_static_path = ["_static"]
 html_css_files = ["mixup.css"]
 default_role = "literal"  # `name` in a docstring is code, as it is in the terminal
