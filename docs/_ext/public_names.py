@@ -1,4 +1,7 @@
-"""Usage: python docs/_ext/public_names.py > tests/docs/public_api.txt, after a deliberate change."""
+"""Print the public names; after a deliberate change:
+
+python docs/_ext/public_names.py > tests/docs/public_api.txt
+"""
 
 from __future__ import annotations
 
