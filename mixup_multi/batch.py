@@ -16,6 +16,8 @@ from torch.nn import functional
 
 from mixup_multi.tree import Tree, to_device
 
+__all__ = ["Batch", "Joint", "as_targets"]
+
 
 @runtime_checkable
 class Joint(Protocol):

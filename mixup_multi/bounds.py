@@ -15,6 +15,8 @@ from torch import Tensor
 
 from mixup_multi.errors import SettingError
 
+__all__ = ["Bounds"]
+
 
 @dataclass(frozen=True)
 class Bounds:

@@ -22,11 +22,32 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create
 
 from mixup_multi.errors import SettingError, did_you_mean
 
+__all__ = [
+    "ADAPTERS",
+    "ANALYSES",
+    "CODECS",
+    "EVALUATIONS",
+    "MADE",
+    "OBJECTIVES",
+    "build_objective",
+    "check_settings",
+    "load",
+    "load_adapter",
+    "load_objective",
+    "make",
+    "names",
+]
+
 ADAPTERS = "mixup_multi.adapters"
+"""The entry-point group of adapters."""
 OBJECTIVES = "mixup_multi.objectives"
+"""The entry-point group of methods."""
 EVALUATIONS = "mixup_multi.evaluations"
+"""The entry-point group of evaluations."""
 ANALYSES = "mixup_multi.analyses"
+"""The entry-point group of analyses."""
 CODECS = "mixup_multi.codecs"
+"""The entry-point group of codecs."""
 MADE = {
     OBJECTIVES: ("draw", "loss"),
     "mixup_multi.attacks": ("perturb",),

@@ -10,6 +10,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+__all__ = [
+    "DataError",
+    "DeviceError",
+    "DivergedError",
+    "MissingDataError",
+    "MixupMultiError",
+    "OutputError",
+    "PointError",
+    "SettingError",
+    "WriteError",
+    "did_you_mean",
+]
+
 
 class MixupMultiError(Exception):
     """A mistake that its user can mend; `str(error)` is the whole message."""

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from mixup_multi.points import Edits
 from mixup_multi.tree import Tree
 
+__all__ = ["ONE", "ByParts", "Run"]
+
 Counts = list[int] | None
 """How many rows each member has; None where they all have as many."""
 
@@ -48,6 +50,7 @@ class _One:
 
 
 ONE: Run = _One()
+"""Runs the parts of one model: each is called as it is."""
 
 
 @runtime_checkable

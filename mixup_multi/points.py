@@ -16,8 +16,24 @@ from torch import Tensor, nn
 from mixup_multi.errors import PointError, did_you_mean
 from mixup_multi.tree import Tree
 
+__all__ = [
+    "Edit",
+    "Edited",
+    "Edits",
+    "HasPoints",
+    "Staged",
+    "bare",
+    "check_points",
+    "flow_at",
+    "offered_points",
+    "run_edited",
+    "staged",
+]
+
 Edit: TypeAlias = Callable[[Tree], Tree]
+"""Replaces what flows at a point."""
 Edits: TypeAlias = Mapping[str, Edit]
+"""Edits by the names of the points that they are made at."""
 
 
 @runtime_checkable

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 import torch
 
+__all__ = ["NAMES", "seed_of", "stream", "streams"]
+
 NAMES = ("init", "order", "augment", "mix", "dropout")
 """Weights; order of the examples; random crops and the like; a method's draws; dropout."""
 

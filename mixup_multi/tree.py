@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+__all__ = ["Tree", "leaves", "per_row", "take_rows", "to_device", "tree_map"]
+
 Tree: TypeAlias = Any
 """A `Tensor`, or a mapping, tuple or list of trees; the leaves' first axis is the example."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -64,3 +65,15 @@ def test_every_entry_point_loads() -> None:
         assert points, group
         for point in points:
             assert callable(point.load())
+
+
+def test_the_sdist_holds_the_documentations_sources_and_no_builds(tmp_path: Path) -> None:
+    pytest.importorskip("hatchling", reason="hatchling builds the sdist")
+    code = f"from hatchling.build import build_sdist; build_sdist({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    sources = {"docs/conf.py", "docs/index.md", "docs/_ext/generated/__init__.py"}
+    assert sources | {"CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md"} <= names
+    assert not [name for name in names if "/_build/" in name or name.endswith(".pyc")]

@@ -6,7 +6,8 @@ reference; the others are choices of its fields with the names of their papers.
 """
 
 from mixup_multi.attacks.attack import Attack
+from mixup_multi.attacks.presets import fgsm, ifgsm, pgd, random_fgsm
 from mixup_multi.attacks.quiet import looked_at
 from mixup_multi.attacks.search import Ball, climb
 
-__all__ = ["Attack", "Ball", "climb", "looked_at"]
+__all__ = ["Attack", "Ball", "climb", "fgsm", "ifgsm", "looked_at", "pgd", "random_fgsm"]

@@ -105,7 +105,12 @@ class AutoAttack(Attack):
 def autoattack(
     *, eps: Size = "8/255", norm: Norm = "linf", version: Version = "standard"
 ) -> AutoAttack:
-    """AutoAttack (Croce and Hein 2020), for images of 4 classes or more."""
+    """AutoAttack (Croce and Hein 2020), for images of 4 classes or more.
+
+    Settings:
+        eps: the radius: a number or a fraction such as `8/255`, in the units of the data.
+        norm: of the ball.
+    """
     return AutoAttack(size_of("eps", eps), 0.0, norm=norm, version=version)
 
 

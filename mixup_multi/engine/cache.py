@@ -18,6 +18,8 @@ from torch import Tensor
 
 from mixup_multi.errors import OutputError, WriteError
 
+__all__ = ["cache_folder", "content_key", "not_written", "write_atomically"]
+
 
 def cache_folder(*parts: str) -> Path:
     """Return (and make) a folder of the cache: `MIXUP_MULTI_CACHE`, else `~/.cache/mixup-multi`.

@@ -12,6 +12,8 @@ from mixup_multi.engine.source import Source
 from mixup_multi.errors import DivergedError
 from mixup_multi.objectives.losses import Loss
 
+__all__ = ["Outputs", "outputs_of", "said_of"]
+
 
 @dataclass(frozen=True)
 class Outputs:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+__all__ = ["Schedule", "Train"]
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 LATER = ("precision", "accumulate", "compile")
@@ -23,8 +25,14 @@ class Schedule(Strict):
     """How the learning rate changes from epoch to epoch; epochs count from 0.
 
     `steps` multiplies by `factor` at each epoch of `at`; `every` multiplies by `factor` every
-    `epochs` epochs; `cosine` falls to 0 at the last epoch. Any of them can be preceded by a linear
-    warm-up over `warmup` epochs, which are part of the epochs.
+    `epochs` epochs; `cosine` falls to 0 at the last epoch.
+
+    Attributes:
+        name: which of them; `constant` for none.
+        at: the epochs of `steps`.
+        epochs: the period of `every`.
+        factor: what `steps` and `every` multiply by.
+        warmup: epochs of a linear warm-up before any of them; they are part of the epochs.
     """
 
     name: Literal["constant", "steps", "every", "cosine"] = "constant"

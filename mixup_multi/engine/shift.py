@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mixup_multi.engine.source import Source
 
+__all__ = ["SEVERITIES", "Deformation", "Shift", "Shifts"]
+
 SEVERITIES = (1, 2, 3, 4, 5)
+"""Of corruptions, from the weakest to the strongest."""
 
 
 class Shift(ABC):

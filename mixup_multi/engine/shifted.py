@@ -21,6 +21,8 @@ from mixup_multi.engine.source import Source, TensorSource
 from mixup_multi.streams import stream
 from mixup_multi.tree import Tree, take_rows, to_device, tree_map
 
+__all__ = ["ChangeAt", "Corruption", "Draws", "Labelled", "Shifted", "changed", "draws_for"]
+
 
 class Draws:
     """Random numbers for n examples, each example's from a generator of its own.

@@ -20,6 +20,19 @@ from mixup_multi.engine.shift import Shifts
 from mixup_multi.errors import DataError, MissingDataError
 from mixup_multi.tree import Tree, take_rows, to_device, tree_map
 
+__all__ = [
+    "Adapter",
+    "Data",
+    "Dataset",
+    "Joinable",
+    "Loader",
+    "Source",
+    "TensorSource",
+    "Trial",
+    "check_finite",
+    "missing",
+]
+
 
 class Source(Protocol):
     """A split of a data set."""

@@ -14,6 +14,8 @@ from mixup_multi.errors import DataError, SettingError
 if TYPE_CHECKING:
     from mixup_multi.engine.source import Trial
 
+__all__ = ["check_all_classes", "stratified_fold", "stratified_parts", "train_and_test"]
+
 Rows = NDArray[np.int64]
 
 

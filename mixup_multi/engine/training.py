@@ -16,6 +16,8 @@ from mixup_multi.engine.source import Data, Source
 from mixup_multi.objectives.objective import Rows
 from mixup_multi.tree import Tree
 
+__all__ = ["Rehearsal", "Training", "at_once"]
+
 CPU = torch.device("cpu")
 
 

@@ -17,6 +17,7 @@ from mixup_multi.metrics.ranked import ranked
 from mixup_multi.metrics.weights import weights_of
 
 Binning = Literal["equal_width", "equal_mass"]
+"""Bins of equal width, or of equally many rows."""
 BINS = 15
 """As in Guo et al. (2017)."""
 

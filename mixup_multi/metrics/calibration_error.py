@@ -19,6 +19,7 @@ from torch import Tensor
 from mixup_multi.metrics.binning import BINS, Binning, binned
 
 Norm = Literal["l1", "l2", "max"]
+"""Of the gaps: their weighted mean (ECE), root mean square, or the largest (MCE)."""
 
 
 def calibration_error(

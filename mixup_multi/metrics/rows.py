@@ -15,6 +15,7 @@ from torch import Tensor
 from mixup_multi.errors import SettingError
 
 Kind = Literal["classes", "labels"]
+"""What a column is: one of classes that exclude each other, or a label of its own."""
 
 CHUNK = 2**16
 """How many numbers are widened to float64 at a time: they stay in the processor's cache."""

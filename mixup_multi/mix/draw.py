@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from mixup_multi.errors import SettingError
 
 Partner = Literal["any", "other_class", "same_class", "balanced", "near"]
+"""Which rows meet; see `draw_partner`."""
 OF_CLASSES = ("other_class", "same_class", "balanced")
 """The partners that are chosen by classes, which numbers to predict do not have."""
 Per = Literal["batch", "row"]

@@ -207,6 +207,7 @@ LOSSES: Mapping[str, Loss] = MappingProxyType(
         "squared": Squared(),
     }
 )
+"""The losses by the names that recipes and adapters give them."""
 
 
 def loss_named(name: str | None) -> Loss:

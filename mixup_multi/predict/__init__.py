@@ -10,6 +10,7 @@ from mixup_multi.predict.mixup_inference import MixupInference
 from mixup_multi.predict.plain import Plain
 from mixup_multi.predict.pool import Pool, Pooling
 from mixup_multi.predict.predictor import Predictor
+from mixup_multi.predict.presets import mi_combined, mi_ol, mi_pl
 
 __all__ = [
     "CombinedInference",
@@ -19,4 +20,7 @@ __all__ = [
     "Pooling",
     "Predictor",
     "as_model",
+    "mi_combined",
+    "mi_ol",
+    "mi_pl",
 ]

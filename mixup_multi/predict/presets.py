@@ -3,6 +3,19 @@
 For models that are trained by interpolated adversarial training that code takes a share of 0.6
 in MI-OL. Its README takes a share of 0.4 for the other classes in the combined rule, where the
 program's default, ours, is 0.5.
+
+Settings:
+    share: own, the example's share of a mixture, in [0, 1]; 1 is the plain prediction.
+    share_predicted: that with samples of the predicted class.
+    share_other: that with samples of the other classes.
+    samples: how many mixtures an example is asked in; 1 or more.
+    samples_predicted: those of the predicted class.
+    samples_other: those of the other classes.
+    pool: how many rows of the training part samples are drawn from; `null` for all.
+    balanced: whether every class has as many rows in the pool (to one).
+    pool_seed: of the choice of the pool.
+    point: where is mixed: `first`, the model's preferred point, or the name of one.
+    chunk: the most rows of a pass, as long as an example of each is no more; bounds the memory.
 """
 
 from __future__ import annotations

@@ -20,6 +20,16 @@ from mixup_multi.errors import SettingError, did_you_mean
 from mixup_multi.recipe.explain import Place, explained
 from mixup_multi.recipe.schema import Matrix, Recipe
 
+__all__ = [
+    "Document",
+    "find_evaluations",
+    "find_recipe",
+    "load_recipe",
+    "parse_assignment",
+    "shipped_evaluations",
+    "shipped_recipes",
+]
+
 
 def shipped_recipes() -> dict[str, Path]:
     """Return the recipes that come with the package, by name."""

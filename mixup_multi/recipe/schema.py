@@ -16,6 +16,8 @@ from pydantic import (
 
 from mixup_multi.engine.settings import Strict, Train
 
+__all__ = ["Entry", "EvaluationList", "Matrix", "MethodEntry", "Range", "Recipe", "Search"]
+
 
 class Entry(BaseModel):
     """A name with settings: `mixup`, or `{name: mixup, label: Mixup, alpha: 0.2}`.
@@ -48,7 +50,11 @@ class Entry(BaseModel):
 
 
 class MethodEntry(Entry):
-    """A method; `erm_epochs` first epochs are plain training, a warm-up on clean data."""
+    """A method; every other key is one of its settings.
+
+    Attributes:
+        erm_epochs: how many first epochs are plain training, a warm-up on clean data.
+    """
 
     erm_epochs: Annotated[int, Field(ge=0, strict=True)] = 0
 
@@ -63,7 +69,10 @@ Number = Annotated[float, Field(allow_inf_nan=False)] | int
 class Range(Strict):
     """Numbers from `low` to `high`, both included; whole ones where both are whole.
 
-    `log` draws their logarithm evenly.
+    Attributes:
+        low: the least.
+        high: the largest.
+        log: draw their logarithm evenly.
     """
 
     low: Number
@@ -147,7 +156,11 @@ class Matrix(Strict):
 
 
 class EvaluationList(BaseModel):
-    """What of a file, a recipe or not, says how to evaluate cells that are already trained."""
+    """What of a file, a recipe or not, says how to evaluate cells that are already trained.
+
+    Attributes:
+        evaluate: evaluations, by name with settings.
+    """
 
     evaluate: Annotated[tuple[Entry, ...], Field(min_length=1)]
 

@@ -1,6 +1,15 @@
 """The graph data sets that are offered by name.
 
-Their settings are the fields of `Choices`, where each is explained.
+Their settings are the fields of `Choices`.
+
+Settings:
+    features: of a node: one-hot `labels` or `degree`, `labels_and_attributes`, or a `constant`;
+        `auto` is `labels` where the data has them, else `degree`.
+    vocabulary: whether labels and degrees of `all` graphs get a column, as in the GIN code, or of
+        `training` graphs only.
+    split_seed: seeds the split; `null` takes the trial's seed.
+    validation: the share of the training graphs, in [0, 1), that is held out, stratified.
+    test: the share of test graphs, in (0, 1); unused where the trial has folds.
 """
 
 from __future__ import annotations

@@ -141,5 +141,9 @@ def augmix(
     weight: float = 12.0,
     loss: LossName | None = None,
 ) -> AugMix:
-    """AugMix (Hendrycks et al. 2020) with the settings of its CIFAR code."""
+    """AugMix (Hendrycks et al. 2020) with the settings of its CIFAR code.
+
+    Settings:
+        loss: of logits and targets; `null` is the one that fits the data.
+    """
     return AugMix(width, depth, severity, weight, loss_named(loss))

@@ -92,7 +92,12 @@ def wide_resnet(
 
 
 def wrn_28_10(data: Data, *, dropout: float = 0.0, stem_stride: int | None = None) -> Staged:
-    """Build WRN-28-10, the wide ResNet of the protocol; see `wide_resnet` for the settings.
+    """Build WRN-28-10, the wide ResNet of the protocol.
+
+    Args:
+        data: what it is built for.
+        dropout: between the convolutions of a block.
+        stem_stride: stride of the first convolution; None for 2 from 64 pixels on, else 1.
 
     Raises:
         SettingError: the data are not images, or a setting is out of its range.

@@ -56,9 +56,9 @@ def switch(
     prob: float = 0.5,
     loss: LossName | None = None,
 ) -> Switch:
-    """One of two methods for each batch, as timm does: by default mixup or CutMix, half and half.
+    """One of two methods for each batch, as timm's mixing does.
 
-    `prob` is the probability of `second`.
+    By default mixup or CutMix, half and half.
     """
     return Switch(first or mixup(loss=loss), second or cutmix(loss=loss), prob)
 

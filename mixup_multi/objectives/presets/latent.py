@@ -97,6 +97,9 @@ def varmixup_readout(
 
     Manifold Mixup at the model's preferred point, plus gamma times the MMD of the clean hidden
     states there and N(0, I); no codec is fitted. It is in no paper.
+
+    Settings:
+        sigma: > 0, the width of the kernels `rbf` and `imq`.
     """
     inner = mixup(alpha=alpha, points=points, partner=partner, per=per, loss=loss)
     return NormalHidden(inner, gamma, Kernel(kernel, sigma))
