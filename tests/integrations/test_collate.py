@@ -104,7 +104,7 @@ def test_training_on_mixed_batches_is_the_method(name, settings):
 
 
 def test_the_batch_keeps_its_form_and_what_else_is_in_it():
-    pair = namedtuple("pair", "x y")  # noqa: PYI024
+    pair = namedtuple("pair", "x y")
     forms = {
         tuple: (images(), LABELS, "id"),
         list: [images(), LABELS],
@@ -146,7 +146,9 @@ def test_batches_that_do_not_fit_are_refused():
         mix({"pixels": images()})
     with pytest.raises(SettingError, match="run from 0 to 5"):
         mix(images(), torch.arange(N) % 6)
-    with pytest.raises(PointError, match=r"uint8 cannot be mixed.*pixels after their normalisation"):
+    with pytest.raises(
+        PointError, match=r"uint8 cannot be mixed.*pixels after their normalisation"
+    ):
         mix((255 * images()).byte(), LABELS)
 
 

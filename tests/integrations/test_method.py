@@ -271,7 +271,9 @@ def test_half_precision_and_a_gradient_scaler(name):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss = method(model, x, y)
     assert loss.dtype == torch.float32
-    plain = [g.clone() for g in torch.autograd.grad(loss, list(net.parameters()), retain_graph=True)]
+    plain = [
+        g.clone() for g in torch.autograd.grad(loss, list(net.parameters()), retain_graph=True)
+    ]
     scaler.scale(loss).backward()
     for parameter, gradient in zip(net.parameters(), plain, strict=True):
         torch.testing.assert_close(parameter.grad / 64, gradient, rtol=0.02, atol=1e-4)

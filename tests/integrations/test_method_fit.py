@@ -226,7 +226,7 @@ def test_an_attack_on_the_input_needs_bounds(fitted):
 def test_a_codec_must_be_fitted_and_then_mixes():
     settings = {"codec": {"name": "mmd_vae", "latent": 2, "epochs": 1, "batch_size": 6}}
     method = Method("varmixup", classes=CLASSES, **settings)
-    with pytest.raises(SettingError, match="call fit, of the objective or Method"):
+    with pytest.raises(SettingError, match="or that of Method in a loop"):
         method(net(), images(), LABELS)
     before = torch.get_rng_state()
     method.fit(pairs(), bounds=pixels(0.0, 1.0))

@@ -79,9 +79,8 @@ def test_every_method_trains_in_a_plain_loop(name):
 
 
 def test_nodes_of_different_graphs_do_not_correspond():
+    method, data = Method("mixup", classes=CLASSES), PygBatch.from_data_list(graphs())
     with pytest.raises(PointError, match="no tensors flow .*choose another point"):
-        method = Method("mixup", classes=CLASSES)
-        data = PygBatch.from_data_list(graphs())
         method(staged(Classifier(), at=["head"]), data, data.y)
 
 

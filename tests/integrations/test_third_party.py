@@ -208,7 +208,9 @@ def test_an_attack_in_front_of_an_in_place_layer_is_the_attack_behind_a_copy():
     assert not torch.equal(said[0], net(x))
 
 
-@pytest.mark.parametrize("name", ["mixup", "mixupe", "mixupe_exact", "batchout", "varmixup_readout"])
+@pytest.mark.parametrize(
+    "name", ["mixup", "mixupe", "mixupe_exact", "batchout", "varmixup_readout"]
+)
 def test_methods_do_not_mind_layers_that_work_in_place(name):
     net, x, y = InPlace().double(), torch.randn(6, 4).double(), torch.arange(6) % 3
     apart = copy.deepcopy(net)
