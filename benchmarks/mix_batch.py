@@ -1,8 +1,9 @@
 """Mixing a batch and its labels: ours against torchvision v2, timm and kornia.
 
 First what the objectives do, then `mixup_multi.integrations.timm.Mixup` against timm's of the same
-settings, in each of its modes. All are given the same images and integer labels and return mixed images and soft labels, with
-one Beta(1, 1) share a batch. Ours draws from its own generator (a random permutation of partners,
+settings, in each of its modes. All are given the same images and integer labels and return mixed
+images and soft labels, with one Beta(1, 1) share a batch (of the modes: Beta(0.8, 0.8) or CutMix,
+half and half). Ours draws from its own generator (a random permutation of partners,
 a float64 share), leaves the batch as it was, and makes the labels' one-hot rows anew each time;
 torchvision rolls the batch by one row; timm reverses it and works in place; kornia draws
 permutations and a share for each row, and its labels are left as pairs with their shares.

@@ -1,8 +1,8 @@
 """Scores of batches that come one after another: `update`, `compute`, `reset`.
 
 They take soft targets: rows `(n, c)` of a distribution, as mixing makes them, or class indices
-`(n,)`. (torchmetrics' micro accuracy compares soft rows with logits entry by entry and returns 0.0.) What
-they keep are sums in float64, so that the result is that of all rows at once, whatever the batches.
+`(n,)`. (torchmetrics' micro accuracy compares soft rows with logits entry by entry, and returns
+0.0.) What they keep are sums in float64, so the result is that of all rows at once.
 
 `mixup_multi.integrations.torchmetrics.as_metric` makes a `torchmetrics.Metric` of one.
 """
