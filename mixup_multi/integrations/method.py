@@ -7,7 +7,7 @@ its last step remembered. `Method` keeps those three for a loop that has nowhere
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -19,10 +19,10 @@ from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
 from mixup_multi.errors import SettingError
 from mixup_multi.integrations.averages import Averages
+from mixup_multi.integrations.checks import check_first_step
 from mixup_multi.integrations.labels import target_kind, targets_of
 from mixup_multi.integrations.processes import rank
 from mixup_multi.integrations.training_part import Inputs, training_part
-from mixup_multi.objectives.mixupe import FORMS, MixupE
 from mixup_multi.objectives.objective import Memory, Objective, Terms, TrainingPart
 from mixup_multi.streams import seed_of, stream
 from mixup_multi.tree import Tree
@@ -204,10 +204,7 @@ class Method:
         """Raise, before the first step of a model, what can be known to be amiss."""
         if self._checked is not None and self._checked() is model:
             return
-        self.objective.check(model)
-        if not self._fitted:
-            for part in _all_parts(self.objective):
-                _check_mean(part, model)
+        check_first_step(self.objective, model, fitted=self._fitted)
         self._checked = weakref.ref(model)
 
     def _check_classes(self) -> None:
@@ -236,20 +233,3 @@ def objective_of(given: str | Objective, settings: Mapping[str, Any]) -> Objecti
     resolved = door.check_settings(door.load_objective(given), settings)
     made: Objective = door.build_objective({"name": given, **resolved})
     return made
-
-
-def _all_parts(objective: Objective) -> Iterator[Objective]:
-    yield objective
-    for part in objective.parts:
-        yield from _all_parts(part)
-
-
-def _check_mean(objective: Objective, model: nn.Module) -> None:
-    """Raise `SettingError` where the training mean is asked for, and nobody has taken it."""
-    if not isinstance(objective, MixupE) or not FORMS[objective.form].exact:
-        return
-    if objective.weight and "input" in objective.inner.candidates(model):
-        raise SettingError(
-            f"MixupE's form {objective.form} needs the mean input of the training part: expected"
-            " method.fit(train) before the first step, of a Dataset, a DataLoader or a tensor"
-        )

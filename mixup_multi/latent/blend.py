@@ -78,7 +78,8 @@ class Coded:
         """
         if self.fitted is None:
             raise SettingError(
-                "the codec is not fitted: call fit, of the objective or Method, before training"
+                "the codec is not fitted: call the objective's fit before training, or that of"
+                " Method in a loop of your own"
             )
         codes: Tensor = self.fitted.encode(flow) if self.known is None else self.known
         return codes

@@ -56,3 +56,11 @@ def test_plain_training_of_both_is_that_of_one_process(trained: Said) -> None:
     torch.testing.assert_close(
         trained[0]["erm"]["model"], dict(model.state_dict()), rtol=1e-12, atol=1e-12
     )
+
+
+def test_two_passes_with_buffers_that_are_overwritten_between_them_are_refused(
+    trained: Said,
+) -> None:
+    for said in trained:
+        assert said["buffers"]["False"] == "trained"
+        assert "broadcast_buffers=False" in said["buffers"]["True"]

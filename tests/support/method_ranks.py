@@ -10,6 +10,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mixup_multi import staged
+from mixup_multi.errors import SettingError
 from mixup_multi.integrations import Method
 
 SIZE, STEPS = 2, 4
@@ -47,6 +48,21 @@ def steps(method: Method, model: nn.Module, part: slice, count: int) -> list[flo
     return said
 
 
+def with_batch_norm() -> dict[str, str]:
+    """Return what became of a step of MixupE on a model with BatchNorm, by DDP's setting."""
+    said = {}
+    x, y = examples()
+    for broadcast in (True, False):
+        net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)).double()
+        model = DistributedDataParallel(net, broadcast_buffers=broadcast)
+        try:
+            Method("mixupe", classes=3)(model, x, y).backward()
+            said[str(broadcast)] = "trained"
+        except SettingError as error:
+            said[str(broadcast)] = str(error)
+    return said
+
+
 def train(rank: int, port: int, out: Path) -> None:
     """Train each method as one of the processes; then go on from rank 0's state in the middle."""
     torch.set_num_threads(1)
@@ -68,5 +84,6 @@ def train(rank: int, port: int, out: Path) -> None:
         again.load_state_dict(weights)
         then = steps(resumed, DistributedDataParallel(again), part, STEPS // 2)
         found[name] = {"losses": losses, "resumed": then, "model": net.state_dict()}
+    found["buffers"] = with_batch_norm()
     torch.save(found, out / f"{rank}.pt")
     distributed.destroy_process_group()
