@@ -153,9 +153,11 @@ class Mixup:
         shares = self._beta(self.mixup_alpha, k), self._beta(self.cutmix_alpha, k)
         own = np.where(applied, np.where(cut, shares[1], shares[0]), 1.0)
         cut &= applied
+        nowhere = np.zeros((k, 2), dtype=np.int64)
+        if not cut.any():
+            return Drawn(own, nowhere, nowhere, cut)
         size = np.array(x.shape[-2:])
-        start, end = self._boxes(own, size)
-        start, end = np.where(cut[:, None], start, 0), np.where(cut[:, None], end, 0)
+        start, end = (np.where(cut[:, None], side, 0) for side in self._boxes(own, size))
         if self.correct_lam or self.cutmix_minmax is not None:
             own = np.where(cut, 1 - (end - start).prod(1) / size.prod(), own)
         return Drawn(own, start, end, cut)
