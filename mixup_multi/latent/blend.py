@@ -77,7 +77,10 @@ class Coded:
             SettingError: the codec has not been fitted.
         """
         if self.fitted is None:
-            raise SettingError("the codec is not fitted: call the objective's fit before training")
+            raise SettingError(
+                "the codec is not fitted: call the objective's fit before training, or that of"
+                " Method in a loop of your own"
+            )
         codes: Tensor = self.fitted.encode(flow) if self.known is None else self.known
         return codes
 

@@ -13,12 +13,14 @@ four versions and none of them is the paper's fast form; `FORMS` is the table of
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal, Self
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mixup_multi.batch import Batch
 from mixup_multi.errors import SettingError
@@ -143,7 +145,8 @@ class MixupE(Objective):
             return self.inner.loss(model, batch, draw)
         probe = Probe(self._mean_at(model, draw), len(batch)) if form.exact else None
         run = in_one_pass if self.fused else in_two_passes
-        mixed, clean = run(self.inner, model, batch, draw, probe)
+        with nullcontext() if probe is None else twice_differentiable():
+            mixed, clean = run(self.inner, model, batch, draw, probe)
         if probe is not None:
             response = self.inner.loss_fn.mean_response(clean) - batch.targets
             q = probe.derivative(clean, response.detach() if form.detach else response)
@@ -161,6 +164,15 @@ class MixupE(Objective):
 
     def _mean_at(self, model: nn.Module, draw: Draw) -> Tree | None:
         return self.mean if self.inner.point(model, draw) == "input" else None
+
+
+def twice_differentiable() -> AbstractContextManager[None]:
+    """Return the context of a pass whose derivative is differentiated again.
+
+    Attention is then computed from its formula: of its fused kernels there is no second derivative.
+    """
+    context: AbstractContextManager[None] = sdpa_kernel(SDPBackend.MATH)
+    return context
 
 
 class Probe:
