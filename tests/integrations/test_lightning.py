@@ -361,3 +361,37 @@ def test_batches_of_ones_own_kind_are_split_by_an_override(tmp_path: Path) -> No
     x, y = _rows().tensors
     loss = OfMappings(METHODS["mixup"]()).mixed_loss({"image": x, "target": y})
     assert loss == Mixed(METHODS["mixup"]()).mixed_loss((x, y))
+
+
+class Written(Mixed):
+    """Writes what each process drew last, and the weights that it ends with."""
+
+    folder: Path
+
+    def on_train_end(self) -> None:
+        state = {"weights": self.net.state_dict(), **self.method.state_dict()}
+        torch.save(state, self.folder / f"{self.trainer.max_epochs}-{self.global_rank}.pt")
+        if self.trainer.max_epochs == 1:
+            self.trainer.save_checkpoint(self.folder / "one.ckpt")
+
+
+def test_two_processes_draw_for_themselves_and_resume(tmp_path: Path) -> None:
+    def run(epochs: int, ckpt: Path | None = None) -> list[dict[str, Any]]:
+        module = Written(METHODS["mixupe"]())
+        module.folder = tmp_path
+        trainer = _trainer(tmp_path, strategy="ddp_fork", devices=2, max_epochs=epochs)
+        trainer.fit(module, DataLoader(_rows(), batch_size=6), ckpt_path=ckpt)
+        return [torch.load(tmp_path / f"{epochs}-{rank}.pt") for rank in range(2)]
+
+    whole = run(2)
+    run(1)
+    states = torch.load(tmp_path / "one.ckpt", weights_only=True)[KEY]
+    resumed = run(2, tmp_path / "one.ckpt")
+    assert not torch.equal(whole[0]["generator"], whole[1]["generator"])
+    for rank in range(2):
+        assert torch.equal(whole[rank]["generator"], resumed[rank]["generator"])
+        for name, value in whole[rank]["weights"].items():
+            assert torch.equal(value, resumed[rank]["weights"][name])
+            if "running" not in name:  # each process keeps the statistics of its rows
+                assert torch.equal(value, whole[1 - rank]["weights"][name])
+    assert len(states) == 2
