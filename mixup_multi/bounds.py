@@ -7,6 +7,8 @@ hidden point there is no range, and a size of 1 is the root mean square of what 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -82,3 +84,39 @@ class Bounds:
                 f" {self.words}{hint}",
                 (name,),
             )
+
+
+def pixels(
+    mean: float | Sequence[float],
+    std: float | Sequence[float],
+    shape: tuple[int, int, int] | None = None,
+) -> Bounds:
+    """Return the bounds of images `(n, c, h, w)` that were normalised as (pixel - mean) / std.
+
+    Perturbations are then measured in pixels in [0, 1], e.g. 8/255.
+
+    Args:
+        mean, std: of pixels in [0, 1], one number or one a channel, as torchvision's `Normalize`.
+        shape: an image's `(c, h, w)`, by which L2 sizes beyond the whole range are refused.
+
+    Raises:
+        SettingError: they are not equally many, or a std is not above 0.
+
+    >>> pixels(0.5, 0.25).low.tolist()
+    [[[-2.0]]]
+    """
+    centre, spread = (_channels(each) for each in (mean, std))
+    if centre.shape != spread.shape or centre.dim() != 1 or not bool((spread > 0).all()):
+        raise SettingError(
+            f"mean is {mean} and std {std}: expected one number each, or one a channel, and every"
+            " std above 0"
+        )
+    centre, spread = centre[:, None, None], spread[:, None, None]
+    low, high = -centre / spread, (1 - centre) / spread
+    said = Bounds(1 / spread, low, high, 1.0, words="pixels in [0, 1]")
+    return said if shape is None else replace(said, diameter=math.prod(shape) ** 0.5)
+
+
+def _channels(values: float | Sequence[float]) -> Tensor:
+    found = torch.as_tensor(values, dtype=torch.float32)
+    return found[None] if found.dim() == 0 else found

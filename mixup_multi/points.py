@@ -14,10 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from mixup_multi.errors import PointError, did_you_mean
-from mixup_multi.tree import Tree
+from mixup_multi.tree import Tree, tree_map
 
 Edit: TypeAlias = Callable[[Tree], Tree]
 Edits: TypeAlias = Mapping[str, Edit]
+
+_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 
 @runtime_checkable
@@ -81,11 +83,12 @@ class Staged(nn.Module):
 class _Hooked(nn.Module):
     """A third-party module, edited at the entrance of its named submodules."""
 
-    def __init__(self, module: nn.Module, at: Sequence[str]) -> None:
+    def __init__(self, module: nn.Module, points: Sequence[str]) -> None:
         super().__init__()
         self.module = module
-        self.points = tuple(dict.fromkeys(("input", *at)))
-        check_points(("input", *dict(module.named_modules())), at)
+        self.points = tuple(dict.fromkeys(points))
+        inner = [name for name, _ in module.named_modules() if name]
+        check_points(("input", *inner), self.points)
 
     def forward(self, inputs: Tree, edits: Edits | None = None) -> Tree:
         if not edits:
@@ -137,21 +140,33 @@ def _check_reached_once(reached: Mapping[str, int]) -> None:
             )
 
 
-def staged(module: nn.Module, at: Sequence[str] = ()) -> nn.Module:
+def staged(
+    module: nn.Module,
+    at: Sequence[str] = (),
+    *,
+    input: bool = True,
+) -> nn.Module:
     """Give any module points: `input`, and the entrance of each submodule named in `at`.
 
     Args:
-        module: a model that takes one input (a tree) and returns logits `(n, c)`.
+        module: a model that takes one input (a tree) and returns logits `(n, c)`. It is not
+            copied: its weights are read and saved through itself, or as `result.module`.
         at: names as in `module.named_modules()`, e.g. `["layer2", "layer3"]` of a ResNet.
+        input: whether the input is offered, as the preferred point. False where it cannot be
+            mixed (graphs, token ids): the first name in `at` is then the preferred one.
 
     Returns:
-        A module with the same parameters whose `forward` takes `edits`.
+        A module with the same parameters whose `forward` takes `edits`; the names of its own
+        weights begin with `module.`.
 
     Raises:
-        PointError: a name in `at` is no submodule; or, when called, a submodule that is to be
-            edited runs not once in a forward pass.
+        PointError: a name in `at` is no submodule, or no point is left; or, when called, a
+            submodule that is to be edited runs not once in a forward pass.
     """
-    return _Hooked(module, at)
+    points = ("input", *at) if input else tuple(at)
+    if not points:
+        raise PointError("a model without its input offers no point: expected names in `at`")
+    return _Hooked(module, points)
 
 
 def offered_points(model: nn.Module) -> tuple[str, ...]:
@@ -161,14 +176,22 @@ def offered_points(model: nn.Module) -> tuple[str, ...]:
 
 
 def _declared_points(model: nn.Module) -> tuple[str, ...] | None:
+    while isinstance(model, _PARALLEL):  # which hide the attributes of what they wrap
+        model = model.module
     points = getattr(model, "points", None)
     return tuple(points) if isinstance(points, tuple | list) else None
 
 
 def run_edited(model: nn.Module, inputs: Tree, edits: Edits) -> Tensor:
-    """Run `model(inputs, edits=edits)`; a module without points can be edited at its input."""
+    """Run `model(inputs, edits=edits)`; a module without points can be edited at its input.
+
+    Raises:
+        PointError: an edit names a point that is not offered, or one of a model that
+            `DataParallel` splits over devices, which would see some of the rows only.
+    """
     check_points(offered_points(model), tuple(edits))
     if _declared_points(model) is not None:
+        _check_whole(model)
         logits: Tensor = model(inputs, edits=edits)
         return logits
     for edit in edits.values():
@@ -177,17 +200,35 @@ def run_edited(model: nn.Module, inputs: Tree, edits: Edits) -> Tensor:
     return plain
 
 
+def _check_whole(model: nn.Module) -> None:
+    """Raise `PointError` where parts of a batch would be edited, in which partners are not."""
+    if isinstance(model, nn.DataParallel) and len(model.device_ids) > 1:
+        raise PointError(
+            f"DataParallel splits a batch over {len(model.device_ids)} devices, so that partners"
+            " are on others: expected DistributedDataParallel, or staged(DataParallel(model)) to"
+            " mix at the input"
+        )
+
+
 def flow_at(model: nn.Module, inputs: Tree, point: str) -> Tree:
     """Return what flows at `point` when `model` reads `inputs`, without gradients."""
     seen: list[Tree] = []
 
     def look(flow: Tree) -> Tree:
-        seen.append(flow)
+        seen.append(_copied(flow))
         return flow
 
     with torch.no_grad():
         run_edited(model, inputs, {point: look})
     return seen[0]
+
+
+def _copied(flow: Tree) -> Tree:
+    """Return what the next layer, which may work in place, does not change."""
+    try:
+        return tree_map(torch.clone, flow)
+    except TypeError:  # no tree of tensors, e.g. a graph batch
+        return flow
 
 
 def bare(model: nn.Module) -> nn.Module:
@@ -197,8 +238,9 @@ def bare(model: nn.Module) -> nn.Module:
     parameters, of which an attack wants none.
     """
     inner: nn.Module = getattr(model, "bare", model)
-    whole: nn.Module = getattr(inner, "_orig_mod", inner)
-    return whole
+    while isinstance(inner, _PARALLEL) or hasattr(inner, "_orig_mod"):
+        inner = inner.module if isinstance(inner, _PARALLEL) else inner._orig_mod  # type: ignore[assignment]
+    return inner
 
 
 class Edited(nn.Module):

@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "objectives": BASE | {"mix", "attacks", "latent", "objectives"},
     "predict": BASE | {"mix", "attacks", "objectives", "predict"},
     "engine": BASE | {"objectives", "engine"},
-    "metrics": {"errors", "metrics"},
+    "metrics": {"errors", "batch", "metrics"},
     "evaluations": BASE | {"attacks", "predict", "objectives", "engine", "metrics", "evaluations"},
     "drawing": set(),
     # Analyses name data sets, models and methods as recipes do.

@@ -201,7 +201,8 @@ def _said(bounds: Bounds | None, model: nn.Module) -> Bounds:
         others = ", ".join(name for name in offered_points(model) if name != "input")
         raise PointError(
             "an attack on the input needs the adapter to say what a legal perturbation is, and"
-            f" for these data it does not; expected a hidden point ({others or 'none here'})"
+            f" for these data it does not; expected a hidden point ({others or 'none here'}), or,"
+            " in a loop of your own, Method.fit(..., bounds=...)"
         )
     return bounds
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from mixup_multi.attacks.flat import Flat
 from mixup_multi.bounds import Bounds
 from mixup_multi.errors import PointError
 from mixup_multi.points import flow_at, run_edited
-from mixup_multi.tree import Tree, leaves
+from mixup_multi.tree import Tree, leaves, tree_map
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def surface_at(model: nn.Module, inputs: Tree, point: str, bounds: Bounds | None
     flat = Flat(flow)
 
     def logits(rows: Tensor) -> Tensor:
-        moved = flat.tree(rows)
+        moved = tree_map(torch.clone, flat.tree(rows))  # the next layer may work in place
         return run_edited(model, inputs, {point: lambda _: moved})
 
     return Surface(flat.rows, flat.bounds, logits, flat)

@@ -6,16 +6,25 @@ its last step remembered. `Method` keeps those three for a loop that has nowhere
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
-from torch import Tensor, nn
+import torch
+from torch import Generator, Tensor, nn
 
 from mixup_multi import door
-from mixup_multi.batch import Batch, as_targets
+from mixup_multi.batch import Batch
+from mixup_multi.bounds import Bounds
 from mixup_multi.errors import SettingError
+from mixup_multi.integrations.averages import Averages
+from mixup_multi.integrations.labels import target_kind, targets_of
+from mixup_multi.integrations.processes import rank
+from mixup_multi.integrations.training_part import Inputs, training_part
+from mixup_multi.objectives.mixupe import FORMS, MixupE
 from mixup_multi.objectives.objective import Memory, Objective, Terms, TrainingPart
-from mixup_multi.streams import stream
+from mixup_multi.streams import seed_of, stream
 from mixup_multi.tree import Tree
 
 
@@ -25,14 +34,16 @@ class Method:
     Args:
         objective: a method's name as in recipes (`"mixupe"`, `"module:callable"`), or an
             `Objective`.
-        classes: the number of classes, where labels are class indices `(n,)`; labels that are
-            rows `(n, c)` need none.
-        seed: of all that the method draws; torch's global generators are not used.
+        classes: the number of classes, where labels are class indices `(n,)`. Labels that are
+            rows `(n, c)`, numbers (`loss="squared"`) or binary (`loss="sigmoid"`) need none.
+        seed: of all that the method draws; torch's global generators are not used. Processes that
+            train together draw differently, each by the seed and its rank.
         settings: of the method, as in recipes: `alpha=0.4`, `inner={"name": "cutmix"}`.
 
     Attributes:
         objective: the objective.
-        terms: what the last call computed, e.g. `method.terms.means["error"]`; None before.
+        terms: what the last call computed, detached, e.g. `method.terms.means["error"]`; None
+            before. Reading a value waits for the device; `record` does so once an epoch.
 
     Raises:
         SettingError: no such method or setting, or settings beside an `Objective`.
@@ -44,6 +55,8 @@ class Method:
     >>> loss.backward()
     >>> model.weight.grad.shape
     torch.Size([3, 4])
+    >>> sorted(method.record())
+    ['error', 'loss']
     """
 
     def __init__(
@@ -54,59 +67,162 @@ class Method:
         seed: int = 0,
         **settings: Any,
     ) -> None:
-        self.objective = _objective(objective, settings)
+        self.objective = objective_of(objective, settings)
         self.classes = classes
         self.terms: Terms | None = None
+        self._kind = target_kind(self.objective)
+        self._seed = seed
         self._generator = stream(seed, "mix")
         self._memory: Memory = {}
+        self._steps = 0
+        self._fitted = False
+        self._checked: weakref.ref[nn.Module] | None = None
+        self._averages = Averages()
+        self._check_classes()
 
-    def __call__(self, model: nn.Module, inputs: Tree, labels: Tensor) -> Tensor:
+    def __call__(
+        self, model: nn.Module, inputs: Tree, labels: Tensor, *, rows: Tensor | None = None
+    ) -> Tensor:
         """Draw, evaluate and return the loss, a scalar with gradients.
 
         Args:
-            model: any module; one with points (`staged(...)`) can be mixed at those.
+            model: any module; one with points (`staged(...)`) can be mixed at those. It may be
+                compiled, or wrapped in DistributedDataParallel.
             inputs: what it reads: a tree of tensors `(n, ...)`, or a graph batch.
-            labels: class indices `(n,)`, or rows `(n, c)` of a distribution, of labels or numbers.
+            labels: class indices `(n,)`, numbers `(n,)`, or rows `(n, c)` of a distribution, of
+                labels or of numbers; they are moved to where the inputs are.
+            rows: `(n,)` the examples' places in what `fit` was given. VarMixup then looks up its
+                cached codes instead of encoding the batch; others do without.
 
         Raises:
-            SettingError: labels are class indices, and nobody said how many classes there are.
+            SettingError: labels are not what the method's loss needs; it must be fitted first.
             PointError: the method asks for a point that the model does not offer.
         """
-        batch = Batch(inputs, self._targets(labels))
-        self.terms = self.objective(model, batch, self._generator, self._memory)
-        self._memory = self.terms.memory
-        return self.terms.total
+        self._check(model)
+        targets = targets_of(labels, self._kind, self.classes)
+        if isinstance(inputs, Tensor):
+            targets = targets.to(inputs.device, non_blocking=True)
+        batch = Batch(inputs, targets, rows)
+        terms = self.objective(model, batch, self._drawing(), self._memory)
+        self._steps += 1
+        self._memory = terms.memory
+        # A kept loss would keep the graph of its step in memory until the next one.
+        self.terms = replace(terms, total=terms.total.detach())
+        self._averages.add(self.terms, len(batch))
+        return terms.total
 
-    def fit(self, train: TrainingPart) -> Self:
+    def fit(
+        self,
+        train: Any,
+        *,
+        bounds: Bounds | None = None,
+        inputs: Inputs = None,
+        batch_size: int = 256,
+        device: torch.device | str = "cpu",
+    ) -> Self:
         """Tell the method of the training part, which some need (`mixupe_exact`, attacks, codecs).
+
+        Args:
+            train: a map-style Dataset, a DataLoader, or the inputs as a tree of tensors `(N, ...)`;
+                or a `TrainingPart`. Give examples as the model reads them, without random changes:
+                the mean is taken of what is read. Only what the method asks for is computed.
+            bounds: what a legal perturbation of an input is, which attacks on it need, e.g.
+                `pixels(mean, std)`; see `mixup_multi.bounds`.
+            inputs: the key of a batch's inputs, or a function that takes them out of it. None: the
+                batch itself where it is a tensor, the first of a pair.
+            batch_size: how many examples are read together.
+            device: where codecs are fitted and used: that of the model.
 
         Returns:
             itself.
+
+        Raises:
+            SettingError: `train` is nothing that examples can be read from.
         """
-        self.objective = self.objective.fit(train)
+        part: TrainingPart = training_part(
+            train, bounds=bounds, inputs=inputs, batch_size=batch_size, device=device
+        )
+        self.objective = self.objective.fit(part)
+        self._fitted = True
+        self._checked = None
         return self
 
+    def record(self) -> dict[str, float]:
+        """Return the means over rows of what was computed since the last record, and begin anew.
+
+        `loss` is that which was minimised, `error` (in [0, 1], or squared) the training error
+        against the targets that were trained on: mixed targets, where the method mixes, so that it
+        is not the error on the examples themselves. The rest is the method's own, and counts are
+        summed. Each process has its own.
+        """
+        return self._averages.take()
+
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint needs for the draws to go on as if nothing had happened."""
-        return {"generator": self._generator.get_state(), "memory": dict(self._memory)}
+        """Return what a checkpoint needs for the draws to go on as if nothing had happened.
+
+        Tensors and numbers, which `torch.load(..., weights_only=True)` reads. That of rank 0 serves
+        all processes. What `fit` found out is no part of it: call `fit` again.
+        """
+        return {
+            "seed": self._seed,
+            "steps": self._steps,
+            "generator": self._generator.get_state(),
+            "memory": dict(self._memory),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state_dict` was taken."""
-        self._generator.set_state(state["generator"])
+        """Go on from where `state_dict` was taken.
+
+        Raises:
+            SettingError: it is no such state.
+        """
+        lacking = [name for name in self.state_dict() if name not in state]
+        if lacking:
+            raise SettingError(
+                f"the state lacks {', '.join(lacking)}: expected what Method.state_dict returned,"
+                f" got {', '.join(map(str, state)) or 'nothing'}"
+            )
+        self._seed, self._steps = int(state["seed"]), int(state["steps"])
+        self._generator.set_state(state["generator"].cpu())
         self._memory = dict(state["memory"])
 
-    def _targets(self, labels: Tensor) -> Tensor:
-        if labels.dim() == 2:
-            return labels
-        if self.classes is None:
+    def _drawing(self) -> Generator:
+        """Return the step's generator: one that goes on in rank 0, and is seeded anew in others.
+
+        So one process's checkpoint tells all of them how to go on.
+        """
+        own = rank()
+        if own:
+            self._generator.manual_seed(seed_of(self._seed, f"mix/rank {own}/step {self._steps}"))
+        return self._generator
+
+    def _check(self, model: nn.Module) -> None:
+        """Raise, before the first step of a model, what can be known to be amiss."""
+        if self._checked is not None and self._checked() is model:
+            return
+        self.objective.check(model)
+        if not self._fitted:
+            for part in _all_parts(self.objective):
+                _check_mean(part, model)
+        self._checked = weakref.ref(model)
+
+    def _check_classes(self) -> None:
+        if self.classes is not None and self.classes < 1:
+            raise SettingError(f"classes is {self.classes}: expected 1 or more", ("classes",))
+        if self.classes is not None and self._kind == "numbers":
             raise SettingError(
-                f"labels are class indices of shape {tuple(labels.shape)}: expected rows (n, c),"
-                " or Method(..., classes=c)"
+                f"classes is {self.classes}, and the loss is of numbers, which have none: expected"
+                " labels that are numbers and no classes, or another loss",
+                ("classes",),
             )
-        return as_targets(labels, self.classes)
 
 
-def _objective(given: str | Objective, settings: Mapping[str, Any]) -> Objective:
+def objective_of(given: str | Objective, settings: Mapping[str, Any]) -> Objective:
+    """Return the objective of a name and its settings, or one that is given itself.
+
+    Raises:
+        SettingError: no such method or setting, or settings beside an objective.
+    """
     if isinstance(given, Objective):
         if settings:
             raise SettingError(
@@ -116,3 +232,20 @@ def _objective(given: str | Objective, settings: Mapping[str, Any]) -> Objective
     resolved = door.check_settings(door.load_objective(given), settings)
     made: Objective = door.build_objective({"name": given, **resolved})
     return made
+
+
+def _all_parts(objective: Objective) -> Iterator[Objective]:
+    yield objective
+    for part in objective.parts:
+        yield from _all_parts(part)
+
+
+def _check_mean(objective: Objective, model: nn.Module) -> None:
+    """Raise `SettingError` where the training mean is asked for, and nobody has taken it."""
+    if not isinstance(objective, MixupE) or not FORMS[objective.form].exact:
+        return
+    if objective.weight and "input" in objective.inner.candidates(model):
+        raise SettingError(
+            f"MixupE's form {objective.form} needs the mean input of the training part: expected"
+            " method.fit(train) before the first step, of a Dataset, a DataLoader or a tensor"
+        )

@@ -77,7 +77,9 @@ class Coded:
             SettingError: the codec has not been fitted.
         """
         if self.fitted is None:
-            raise SettingError("the codec is not fitted: call the objective's fit before training")
+            raise SettingError(
+                "the codec is not fitted: call fit, of the objective or Method, before training"
+            )
         codes: Tensor = self.fitted.encode(flow) if self.known is None else self.known
         return codes
 

@@ -19,6 +19,14 @@ from mixup_multi.metrics.reliability import Reliability, reliability
 from mixup_multi.metrics.risk_coverage import risk_coverage_area
 from mixup_multi.metrics.rows import Kind, probabilities
 from mixup_multi.metrics.scores import Scores, scores
+from mixup_multi.metrics.streaming import (
+    MeanBrier,
+    MeanNLL,
+    SoftAccuracy,
+    SoftError,
+    Streaming,
+    StreamingECE,
+)
 from mixup_multi.metrics.temperature import LIMITS, fitted_temperature
 from mixup_multi.metrics.weights import Metric, mean
 
@@ -28,10 +36,16 @@ __all__ = [
     "Binned",
     "Binning",
     "Kind",
+    "MeanBrier",
+    "MeanNLL",
     "Metric",
     "Norm",
     "Reliability",
     "Scores",
+    "SoftAccuracy",
+    "SoftError",
+    "Streaming",
+    "StreamingECE",
     "auroc",
     "binned",
     "calibration_error",

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mixup_multi.metrics.binning import BINS, Binning, width_index
 from mixup_multi.metrics.calibration_error import Norm, calibration_error, norm_of
-from mixup_multi.metrics.rows import CHUNK
+from mixup_multi.metrics.rows import CHUNK, rows_of
 from mixup_multi.metrics.weights import weights_of
 
 SUMS = 2**22
@@ -32,10 +32,12 @@ def classwise_error(
     """Return the class-wise calibration error in [0, 1] of each sample, `(b,)`.
 
     Args:
-        probabilities, targets: `(n, c)` in [0, 1].
+        probabilities: `(n, c)` in [0, 1].
+        targets: `(n, c)` in [0, 1], or class indices `(n,)`.
         weights: `(b, n)`.
         bins, binning, norm: of each class.
     """
+    targets = rows_of(targets, probabilities)
     counts = weights_of(probabilities, weights)
     if binning == "equal_width":
         samples = torch.split(counts, max(1, SUMS // (bins * probabilities.shape[1])))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mixup_multi.metrics.rows import check
+from mixup_multi.metrics.rows import check, rows_of
 
 CHUNK = 2**18
 """How many numbers are looked at at a time: they stay in the processor's cache."""
@@ -23,13 +23,15 @@ def confidences(logits: Tensor, targets: Tensor, temperature: float = 1.0) -> tu
     unsaid of p, float64 would add nothing.
 
     Args:
-        logits, targets: `(n, c)` of classes.
+        logits: `(n, c)` of classes.
+        targets: `(n, c)` distributions, or class indices `(n,)`.
         temperature: what logits are divided by.
 
     Raises:
         SettingError: shapes differ, there is no row, a row's largest logit is not finite, or a
             target does not sum to 1.
     """
+    targets = rows_of(targets, logits)
     check(logits, targets, "classes")
     dtype = torch.promote_types(logits.dtype, torch.float32)
     parts = torch.split(logits, max(1, CHUNK // logits.shape[1]))

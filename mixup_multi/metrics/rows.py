@@ -2,6 +2,7 @@
 
 Columns are *classes*, whose probabilities are p = softmax(f) and whose targets sum to 1, or
 independent *labels*, with p = sigma(f). Probabilities can be given too: their logits are log p.
+Targets of classes may be their indices `(n,)`, which are rows with a single 1.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from mixup_multi.batch import as_targets
 from mixup_multi.errors import SettingError
 
 Kind = Literal["classes", "labels"]
@@ -39,6 +41,28 @@ def probabilities(logits: Tensor, kind: Kind = "classes", temperature: float = 1
         scaled = f / temperature
         rows.copy_(scaled.softmax(1) if kind == "classes" else scaled.sigmoid())
     return found
+
+
+def rows_of(targets: Tensor, logits: Tensor, kind: Kind = "classes") -> Tensor:
+    """Return targets as rows like logits `(n, c)`; those that are rows already as they are.
+
+    Raises:
+        SettingError: a class index `(n,)` is not in [0, c), or no integer.
+    """
+    if targets.dim() != 1 or kind == "labels" or logits.dim() != 2:
+        return targets
+    if targets.is_floating_point():
+        raise SettingError(
+            f"targets (n,) are {targets.dtype}: expected class indices, which are integers, or rows"
+            " (n, c) of a distribution"
+        )
+    classes = logits.shape[1]
+    if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < classes:
+        raise SettingError(
+            f"targets run from {int(targets.min())} to {int(targets.max())}: expected class indices"
+            f" from 0 to {classes - 1}, as logits have {classes} columns"
+        )
+    return as_targets(targets, classes)
 
 
 def check(logits: Tensor, targets: Tensor, kind: Kind) -> None:

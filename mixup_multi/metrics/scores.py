@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.linalg import vecdot
 from torch.nn.functional import softplus
 
-from mixup_multi.metrics.rows import Kind, check, wide_rows
+from mixup_multi.metrics.rows import Kind, check, rows_of, wide_rows
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,13 @@ def scores(
 ) -> Scores:
     """Return the scores of logits `(n, c)`, divided by a temperature, on targets `(n, c)`.
 
+    Targets of classes may be indices `(n,)`.
+
     Raises:
         SettingError: shapes differ, there is no row, a row's largest logit is not finite, or the
             target of classes does not sum to 1.
     """
+    targets = rows_of(targets, logits, kind)
     check(logits, targets, kind)
     of_rows = _of_classes if kind == "classes" else _of_labels
     found = [of_rows(f / temperature, y) for f, y in wide_rows(logits, targets)]

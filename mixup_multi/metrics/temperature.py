@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.linalg import vecdot
 
 from mixup_multi.errors import SettingError
-from mixup_multi.metrics.rows import Kind, check, wide_rows
+from mixup_multi.metrics.rows import Kind, check, rows_of, wide_rows
 
 LIMITS = (0.01, 100.0)
 """The least and the greatest T; the least is what logits without any mistake ask for."""
@@ -31,12 +31,15 @@ STEPS = 64  # ends the search where the NLL is too flat for that
 def fitted_temperature(logits: Tensor, targets: Tensor, kind: Kind = "classes") -> float:
     """Return the temperature of the least NLL of logits `(n, c)` on targets `(n, c)`.
 
+    Targets of classes may be indices `(n,)`.
+
     It is 1 where no temperature is better, e.g. for constant logits, and one of `LIMITS` where the
     best lies beyond it.
 
     Raises:
         SettingError: as in `scores`, or a logit is infinite.
     """
+    targets = rows_of(targets, logits, kind)
     check(logits, targets, kind)
     if not bool(logits.isfinite().all()):
         raise SettingError("a logit is infinite: expected finite logits to fit a temperature to")

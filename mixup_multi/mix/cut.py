@@ -44,7 +44,7 @@ class Cut:
         start, end = boxes(half, half, drawn.numpy(), size)
         own = 1 - (end - start).prod(1) / size.prod()
         kept = torch.from_numpy(outside(start, end, size)).to(tree.device, non_blocking=True)
-        pasted = _choose(kept, tree, take_rows(tree, mix.partner))
+        pasted = choose(kept, tree, take_rows(tree, mix.partner))
         return pasted, Mix(mix.partner, torch.from_numpy(own))
 
 
@@ -86,7 +86,7 @@ def outside(start: _Numbers, end: _Numbers, size: _Numbers) -> _Numbers:
     return lies
 
 
-def _choose(kept: Tensor, own: Tensor, partner: Tensor) -> Tensor:
+def choose(kept: Tensor, own: Tensor, partner: Tensor) -> Tensor:
     """Return `own` where it is kept, else `partner`, which is overwritten.
 
     Between finite numbers a linear blend with shares of 1 and 0 is exact, and it takes a fraction

@@ -15,6 +15,11 @@ from mixup_multi.objectives.objective import Draw, Objective, Terms
 
 def check_shapes(logits: Tensor, targets: Tensor) -> None:
     """Raise `SettingError` where logits and targets differ in shape: they would be broadcast."""
+    if not isinstance(logits, Tensor):
+        raise SettingError(
+            f"the model returned a {type(logits).__name__}: expected a tensor of logits (n, c);"
+            " wrap the model in a module whose forward returns its logits alone"
+        )
     if logits.shape != targets.shape:
         raise SettingError(
             f"the model returned {tuple(logits.shape)} for targets {tuple(targets.shape)}:"
