@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mixup_multi.errors import SettingError
 from mixup_multi.extras import load_extra
-from mixup_multi.integrations.draws import fork, load_own, states_of_all
+from mixup_multi.integrations.draws import load_own, states_of_all
 from mixup_multi.integrations.method import Method
 from mixup_multi.points import staged
 from mixup_multi.tree import Tree
@@ -35,9 +35,10 @@ KEY = "mixup_multi"
 class MixedLoss:
     """A mixin that trains a `LightningModule` by a method; it stands before the other bases.
 
-    It needs `self.method`, a `Method`, and a `forward` that returns logits `(n, c)`. A `training_step`
-    is given; it returns `mixed_loss(batch)` and logs `train_loss`, `train_error` (against the mixed
-    labels) and whatever else the method computes. Validation, test and prediction are left alone.
+    It needs `self.method`, a `Method`, and a `forward` that returns logits `(n, c)`. A
+    `training_step` is given; it returns `mixed_loss(batch)` and logs `train_loss`, `train_error`
+    (against the mixed labels) and whatever else the method computes. Validation, test and
+    prediction are left alone.
 
     Attributes:
         method: the method. Its draws and its memory are part of Lightning's checkpoints.
@@ -61,7 +62,6 @@ class MixedLoss:
 
     method: Method
     at: Sequence[str] = ()
-    _resumed: bool = False
 
     def mixed_loss(self, batch: Any) -> Tensor:
         """Return the method's loss of a batch, to be minimised: for a `training_step` of your own.
@@ -96,11 +96,6 @@ class MixedLoss:
         _log(self, self.method, loss, len(labels))
         return loss
 
-    def on_fit_start(self) -> None:
-        """Give every process its own draws."""
-        super().on_fit_start()  # type: ignore[misc]
-        self._resumed = _begin(_method_of(self), self, self._resumed)
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put the draws and the memory of all processes into the checkpoint."""
         super().on_save_checkpoint(checkpoint)  # type: ignore[misc]
@@ -111,7 +106,6 @@ class MixedLoss:
         super().on_load_checkpoint(checkpoint)  # type: ignore[misc]
         if KEY in checkpoint and getattr(self, "method", None) is not None:
             load_own(self.method, checkpoint[KEY], self.global_rank)  # type: ignore[attr-defined]
-            self._resumed = True
 
     def _mixed(self, inputs: Tree, labels: Tensor) -> Tensor:
         return _method_of(self)(self.mixed_model(), inputs, labels)
@@ -145,7 +139,6 @@ class MixedTraining(Callback):
         self.method = method
         self.at = tuple(at)
         self.inputs_and_labels = inputs_and_labels or pair
-        self._resumed = False
         self._aside: dict[str, Any] | None = None
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
@@ -160,7 +153,6 @@ class MixedTraining(Callback):
                 " callback MixedTraining, or the mixin"
             )
         _check_automatic(pl_module)
-        self._resumed = _begin(self.method, pl_module, self._resumed)
         given = vars(pl_module)
         self._aside = {name: given[name] for name in ("training_step",) if name in given}
         pl_module.training_step = partial(self._step, pl_module)
@@ -193,7 +185,6 @@ class MixedTraining(Callback):
         """Go on with the checkpoint's draws, where it has some."""
         if KEY in checkpoint:
             load_own(self.method, checkpoint[KEY], trainer.global_rank)
-            self._resumed = True
 
 
 def pair(batch: Any) -> tuple[Tree, Tensor]:
@@ -244,13 +235,6 @@ def _check_automatic(module: Any) -> None:
             " a MixedLoss with its own training_step: `loss = self.mixed_loss(batch)`, then"
             " `self.manual_backward(loss)`"
         )
-
-
-def _begin(method: Method, module: Any, resumed: bool) -> bool:
-    """Give a process its own draws, unless a checkpoint has; return that the next fit may."""
-    if module.global_rank > 0 and not resumed:
-        fork(method, module.global_rank)
-    return False
 
 
 def _log(module: Any, method: Method, loss: Tensor, rows: int) -> None:

@@ -109,7 +109,6 @@ class MixedLoss:
             loss.backward()
         else:
             accelerator.backward(loss)
-        self._record()
         return {"loss": loss, "y_pred": None}
 
     def mixed_loss(self, inputs: Tree, labels: Any, **fit_params: Any) -> Tensor:
@@ -122,22 +121,11 @@ class MixedLoss:
         return self.method_(model, inputs, labels)
 
     def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
-        """Add the epoch's means over rows to the history."""
+        """Add the means over the epoch's rows to the history."""
         super().on_epoch_end(net, *args, **kwargs)  # type: ignore[misc]
-        rows = [row for row in net.history[-1]["batches"] if "train_batch_size" in row]
-        total = sum(row["train_batch_size"] for row in rows)
-        for name in rows[-1] if rows else ():
-            if name in self._means():
-                mean = sum(row[name] * row["train_batch_size"] for row in rows) / total
-                net.history.record(name, mean)
-
-    def _record(self) -> None:
-        for name, value in self._means().items():
-            self.history.record_batch(name, value.item())  # type: ignore[attr-defined]
-
-    def _means(self) -> dict[str, Tensor]:
-        terms = self.method_.terms
-        return {} if terms is None else {f"train_{k}": v for k, v in terms.means.items()}
+        for name, value in self.method_.record().items():
+            if name != "loss":  # skorch has its own
+                net.history.record(f"train_{name}", value)
 
     def _mixed_model(self, inputs: Tree, fit_params: Mapping[str, Any]) -> nn.Module:
         module: nn.Module = self.module_  # type: ignore[attr-defined]
