@@ -1,0 +1,244 @@
+"""A model of Hugging Face as the other parts know models: `model(inputs, edits) -> logits`.
+
+Its inputs are a mapping of tensors, its output has `logits`. What is mixed at the point `input` is
+the model's main input, which has to be floating point (`pixel_values`, `input_values`); token ids
+have no mean, so text is mixed behind the embeddings, at the entrance of a named submodule.
+
+A blend of two rows of different lengths has a value wherever one of them has one. So from the
+point on, attention sees the union of the partners' masks; before it, each row sees its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from mixup_multi.errors import PointError, SettingError
+from mixup_multi.mix.linear import mix_rows
+from mixup_multi.points import Edit, Edits, check_points
+from mixup_multi.tree import Tree
+
+MASK = "attention_mask"
+MASKS = (MASK, "pixel_mask", "bool_masked_pos")
+"""Inputs that say where a row has values."""
+
+
+def logits_of(model: nn.Module, at: Sequence[str] = ()) -> LogitsModel:
+    """Return a Hugging Face model as `model(inputs) -> logits`, which can be mixed at points.
+
+    Args:
+        model: one whose output has `logits` `(n, c)`, e.g. of `AutoModelForImageClassification`
+            or `AutoModelForSequenceClassification`; it is not changed, and shares its weights.
+        at: names of submodules, as in `named_modules()`, at whose entrance may be mixed, e.g.
+            `["bert.encoder"]`; their names are the points.
+
+    Raises:
+        PointError: a name in `at` is no submodule.
+
+    >>> from transformers import ViTConfig, ViTForImageClassification
+    >>> tiny = dict(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
+    >>> vit = ViTForImageClassification(ViTConfig(image_size=8, patch_size=4, num_labels=3, **tiny))
+    >>> logits_of(vit)({"pixel_values": torch.zeros(2, 3, 8, 8)}).shape
+    torch.Size([2, 3])
+    """
+    return LogitsModel(model, at)
+
+
+class LogitsModel(nn.Module):
+    """See `logits_of`.
+
+    Attributes:
+        model: the model as it was given.
+        points: `input`, and the names in `at`.
+        main: the name of the main input; a tensor given as inputs goes there.
+    """
+
+    def __init__(self, model: nn.Module, at: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.model = model
+        self.points = ("input", *at)
+        inner = unwrapped(model)
+        check_points(("input", *(name for name, _ in inner.named_modules())), at)
+        self.main: str = getattr(inner, "main_input_name", "input_ids")
+        if at and hasattr(model, "_orig_mod"):
+            raise PointError(
+                f"the points {', '.join(at)} lie within a compiled model, where nothing can be"
+                " mixed: expected the model without torch.compile, or mixing at its input"
+            )
+
+    @property
+    def bare(self) -> LogitsModel:
+        """The same, of the model that processes share as it is."""
+        return LogitsModel(unwrapped(self.model), self.points[1:])
+
+    def forward(self, inputs: Tree, edits: Edits | None = None) -> Tensor:
+        """Return logits `(n, c)` of a mapping of inputs, or of the main input alone.
+
+        Raises:
+            PointError: an edit is asked for at no point, or where nothing can be mixed.
+            SettingError: the model's output has no logits `(n, c)`.
+        """
+        named = dict(inputs) if isinstance(inputs, Mapping) else {self.main: inputs}
+        hidden = dict(edits or {})
+        check_points(self.points, tuple(hidden))
+        if "input" in hidden:
+            named = self._edited(named, hidden.pop("input"))
+        with ExitStack() as stack:
+            for name, edit in hidden.items():
+                stack.enter_context(_edited_at(unwrapped(self.model), name, edit))
+            return _logits(self.model(**named), unwrapped(self.model))
+
+    def _edited(self, named: dict[str, Any], edit: Edit) -> dict[str, Any]:
+        """Return the inputs with the main one edited, and masks of what it then holds."""
+        self._check_input(named)
+        named[self.main] = edit(named[self.main])
+        for name in MASKS:
+            if isinstance(named.get(name), Tensor):
+                named[name] = _united(named[name], edit, len(named[self.main]))
+        return named
+
+    def _check_input(self, named: Mapping[str, Any]) -> None:
+        value = named.get(self.main)
+        if isinstance(value, Tensor) and not value.is_floating_point():
+            raise PointError(
+                f"{self.main} holds codes ({value.dtype}), which have no mean: expected a point"
+                f" behind their embedding, e.g. at=[{self._behind_embeddings()!r}] and"
+                f" points=[{self._behind_embeddings()!r}]"
+            )
+        others = [
+            name
+            for name, other in named.items()
+            if name != self.main and name not in MASKS and isinstance(other, Tensor) and other.dim()
+        ]
+        if others or not isinstance(value, Tensor):
+            raise PointError(
+                f"what is mixed at the input is {self.main}, and the model reads"
+                f" {', '.join(named)}: expected it alone, with masks, or a hidden point by `at`"
+            )
+
+    def _behind_embeddings(self) -> str:
+        """Return the name of a likely point: what runs after the embeddings."""
+        inner = unwrapped(self.model)
+        prefix = getattr(inner, "base_model_prefix", "")
+        body = getattr(inner, prefix, None) if prefix else None
+        names = [name for name, _ in body.named_children()] if isinstance(body, nn.Module) else []
+        behind = next((name for name in names if "embed" not in name and name[0] != "w"), "encoder")
+        return f"{prefix}.{behind}" if prefix else behind
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return the model itself, of one that processes share, or that is compiled."""
+    inner: nn.Module = getattr(model, "_orig_mod", model)
+    return inner.module if isinstance(inner, DistributedDataParallel) else inner
+
+
+def _logits(output: Any, model: nn.Module) -> Tensor:
+    logits = getattr(output, "logits", None)
+    if isinstance(logits, Tensor) and logits.dim() == 2:
+        return logits
+    if isinstance(logits, Tensor):
+        said = f"logits of shape {tuple(logits.shape)}"
+    else:
+        said = f"{type(output).__name__}({', '.join(output) if isinstance(output, dict) else ''})"
+    raise SettingError(
+        f"{type(model).__name__} returned {said}: expected `.logits` with a row for each example,"
+        " (n, c), as models for image, audio and sequence classification return them"
+    )
+
+
+@contextmanager
+def _edited_at(model: nn.Module, name: str, edit: Edit) -> Iterator[None]:
+    """Edit what enters a submodule, and let what runs from there on see the blend's mask."""
+    entrance = _Entrance(edit)
+    point = model.get_submodule(name)
+    followers = [m for m in model.modules() if m is not point and _reads_mask(type(m))]
+    with ExitStack() as stack:
+        for module, hook in [(point, entrance), *((m, entrance.follow) for m in followers)]:
+            handle = module.register_forward_pre_hook(hook, with_kwargs=True)
+            stack.callback(handle.remove)
+        yield
+    if entrance.times != 1:
+        raise PointError(
+            f"the submodule {name!r} ran {entrance.times} times in one forward pass; a point must"
+            " be reached exactly once, or the batch would be mixed not at all or repeatedly"
+        )
+
+
+class _Entrance:
+    """Hooks of one edit: `self` at its point, `follow` at whatever reads the mask behind it."""
+
+    def __init__(self, edit: Edit) -> None:
+        self.edit = edit
+        self.times = 0
+        self.given: Tensor | None = None
+        self.united: Tensor | None = None
+
+    def __call__(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        self.times += 1
+        first = "" if args else next(iter(kwargs))
+        edited = self.edit(kwargs[first] if first else args[0])
+        mask = signature(module.forward).bind(*args, **kwargs).arguments.get(MASK, kwargs.get(MASK))
+        if isinstance(mask, Tensor):
+            self.given, self.united = mask, _united(mask, self.edit, len(edited))
+        elif mask is not None:
+            raise PointError(
+                f"the attention mask at this point is a {type(mask).__name__}: expected a tensor;"
+                ' load the model with attn_implementation="sdpa" or "eager"'
+            )
+        if first:
+            return self.follow(module, args, {**kwargs, first: edited})
+        return self.follow(module, (edited, *args[1:]), kwargs)
+
+    def follow(
+        self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Put the united mask where the rows' own mask was given."""
+        if self.united is None:
+            return args, kwargs
+        return tuple(map(self._new, args)), {name: self._new(v) for name, v in kwargs.items()}
+
+    def _new(self, value: Any) -> Any:
+        return self.united if value is self.given else value
+
+
+def _united(mask: Tensor, edit: Edit, rows: int) -> Tensor:
+    """Return the mask of blended rows, where one of the partners has a value.
+
+    Args:
+        mask: `(n, ...)`: True, or a number other than 0, where a row has values; or what is added
+            to the scores of attention, floating point, which is 0 there.
+        edit: what has just been made of the rows; it may have blended them.
+        rows: how many rows it returned.
+    """
+    if len(mask) == 1 and rows > 1:
+        return mask  # one for all rows
+    if len(mask) != rows:
+        raise PointError(
+            f"{rows} rows were made of {len(mask)}, each with a mask of its own: expected as many;"
+            " MixupE's `fused` is not for inputs with masks"
+        )
+    last = getattr(edit, "second", edit)  # a blend behind an attack
+    mix = getattr(last, "label_mix", None)
+    if mix is None:
+        return mask
+    added = mask.is_floating_point()
+    has_value = (mask == 0) if added else (mask != 0)
+    united = mix_rows(has_value.float(), mix) != 0
+    if not added:
+        return united.to(mask.dtype)
+    nowhere = torch.full_like(mask, torch.finfo(mask.dtype).min)
+    return torch.where(united, torch.zeros_like(mask), nowhere)
+
+
+@cache
+def _reads_mask(kind: type[nn.Module]) -> bool:
+    return MASK in signature(kind.forward).parameters
