@@ -49,13 +49,22 @@ class MixedLoss:
         SettingError: an argument of the Trainer would have no effect, or a second one.
     """
 
+    # Of the Trainer:
+    args: Any
+    model: Any
+    accelerator: Any
+    label_names: Any
+    compute_loss_func: Any
+    model_accepts_loss_kwargs: Any
+    add_callback: Any
+
     def __init__(self, *args: Any, method: Method, at: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.method = method
         self.at = tuple(at)
         self._check_trainer()
-        LogitsModel(self.model, self.at)  # type: ignore[attr-defined]  # a typo is answered now
-        self.add_callback(_Keeper(method))  # type: ignore[attr-defined]
+        LogitsModel(self.model, self.at)  # a typo is answered now
+        self.add_callback(_Keeper(method))
 
     def compute_loss(
         self,
@@ -80,20 +89,22 @@ class MixedLoss:
                 " expected return_outputs=False"
             )
         labels = self._labels(inputs)
-        named = {k: v for k, v in inputs.items() if k not in self.label_names}  # type: ignore[attr-defined]
+        named = {k: v for k, v in inputs.items() if k not in self.label_names}
         reading = LogitsModel(model, self.at)
         self._tell_classes(labels)
         loss = self.method(reading, _alone(named, reading.main), labels)
         return loss * self._share(labels, num_items_in_batch)
 
-    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:
+    def train(
+        self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
         """Train, with the draws of the checkpoint that is resumed from."""
-        folder: str | bool | None = resume_from_checkpoint
+        folder: Any = resume_from_checkpoint
         if folder is True:
-            folder = get_last_checkpoint(self.args.output_dir)  # type: ignore[attr-defined]
+            folder = get_last_checkpoint(self.args.output_dir)  # type: ignore[no-untyped-call]
         if folder:
-            _load(self.method, Path(folder), self.args.process_index)  # type: ignore[attr-defined]
-        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)  # type: ignore[misc]
+            _load(self.method, Path(folder), self.args.process_index)
+        return super().train(resume_from_checkpoint, *args, **kwargs)  # type: ignore[misc]
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Log, with the method's means since the last time beside the training loss."""
@@ -103,7 +114,7 @@ class MixedLoss:
         super().log(logs, *args, **kwargs)  # type: ignore[misc]
 
     def _labels(self, inputs: Mapping[str, Any]) -> Tensor:
-        names: list[str] = self.label_names  # type: ignore[attr-defined]
+        names: list[str] = self.label_names
         there = [name for name in names if isinstance(inputs.get(name), Tensor)]
         if len(there) != 1:
             raise SettingError(
@@ -117,20 +128,20 @@ class MixedLoss:
     def _tell_classes(self, labels: Tensor) -> None:
         """Let the model's configuration say how many classes there are, where nobody has."""
         if self.method.classes is None and labels.dim() == 1 and not labels.is_floating_point():
-            config = getattr(unwrapped(self.model), "config", None)  # type: ignore[attr-defined]
+            config = getattr(unwrapped(self.model), "config", None)
             self.method.classes = getattr(config, "num_labels", None)
 
     def _share(self, labels: Tensor, items: Tensor | int | None) -> Tensor | float:
         """Return what the Trainer leaves to the loss: a micro-batch's share of the step's rows."""
-        if items is None or not self.model_accepts_loss_kwargs:  # type: ignore[attr-defined]
+        if items is None or not self.model_accepts_loss_kwargs:
             return 1.0
         share = labels.ne(-100).sum() / items
-        everywhere: bool = self.args.average_tokens_across_devices  # type: ignore[attr-defined]
-        return share * self.accelerator.num_processes if everywhere else share  # type: ignore[attr-defined]
+        everywhere: bool = self.args.average_tokens_across_devices
+        return share * self.accelerator.num_processes if everywhere else share
 
     def _check_trainer(self) -> None:
-        args: Any = self.args  # type: ignore[attr-defined]
-        if self.compute_loss_func is not None:  # type: ignore[attr-defined]
+        args: Any = self.args
+        if self.compute_loss_func is not None:
             raise SettingError(
                 "compute_loss_func would have no effect beside a method: expected the loss as"
                 ' the method\'s setting, e.g. Method("mixup", loss="sigmoid")'
@@ -149,14 +160,14 @@ class MixedLoss:
             )
 
 
-class MixedTrainer(MixedLoss, Trainer):
+class MixedTrainer(MixedLoss, Trainer):  # type: ignore[misc]
     """Hugging Face's `Trainer` with a method; see `MixedLoss`.
 
     `MixedTrainer(model, args, train_dataset=rows, method=Method("mixupe", alpha=0.4)).train()`
     """
 
 
-class _Keeper(TrainerCallback):  # type: ignore[misc]
+class _Keeper(TrainerCallback):
     """Adds the method's state to each checkpoint, one file for each process."""
 
     def __init__(self, method: Method) -> None:

@@ -105,7 +105,8 @@ class MixedLoss:
         """Go on with the checkpoint's draws, where it has some."""
         super().on_load_checkpoint(checkpoint)  # type: ignore[misc]
         if KEY in checkpoint and getattr(self, "method", None) is not None:
-            load_own(self.method, checkpoint[KEY], self.global_rank)  # type: ignore[attr-defined]
+            rank: int = self.global_rank  # type: ignore[attr-defined]
+            load_own(self.method, checkpoint[KEY], rank)
 
     def _mixed(self, inputs: Tree, labels: Tensor) -> Tensor:
         return _method_of(self)(self.mixed_model(), inputs, labels)

@@ -50,8 +50,19 @@ class MixedLoss:
             before this one's, or a callback scores the mixed training rows.
     """
 
+    # Of the net:
+    module_: nn.Module
+    criterion_: Any
+    callbacks_: Any
+    device: Any
+    initialized_: bool
+    use_caching: Any
+    get_params_for: Any
+    _params_to_validate: set[str]
+    _set_training: Any
+    _validate_params: Any
+
     prefixes_: ClassVar[list[str]] = [*NeuralNet.prefixes_, "method"]
-    _drawn_anew: bool = False
 
     def __init__(
         self,
@@ -84,7 +95,7 @@ class MixedLoss:
 
     def initialize_method(self) -> Any:
         """Make the method, with its draws at their beginning."""
-        settings = self.get_params_for("method")  # type: ignore[attr-defined]
+        settings = self.get_params_for("method")
         self.method_ = Method(self.method, **settings)
         return self
 
@@ -92,28 +103,28 @@ class MixedLoss:
         """Set parameters; a method that changes is made anew, the network stays as it is."""
         ours = {name: params.pop(name) for name in list(params) if _of_method(name)}
         vars(self).update(ours)
-        self._params_to_validate |= ours.keys()  # type: ignore[attr-defined]
-        if ours and self.initialized_:  # type: ignore[attr-defined]
-            self._validate_params()  # type: ignore[attr-defined]
+        self._params_to_validate |= ours.keys()
+        if ours and self.initialized_:
+            self._validate_params()
             self.initialize_method()
         return super().set_params(**params)  # type: ignore[misc]
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Take the method's loss of a batch and its gradients."""
-        self._set_training(True)  # type: ignore[attr-defined]
+        self._set_training(True)
         inputs, labels = unpack_data(batch)
         accelerator = getattr(self, "accelerator", None)  # of skorch's AccelerateMixin
         with nullcontext() if accelerator is None else accelerator.autocast():
             loss = self.mixed_loss(inputs, labels, **fit_params)
         if accelerator is None:
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
         else:
             accelerator.backward(loss)
         return {"loss": loss, "y_pred": None}
 
     def mixed_loss(self, inputs: Tree, labels: Any, **fit_params: Any) -> Tensor:
         """Return the method's loss of a batch, to be minimised."""
-        device = self.device  # type: ignore[attr-defined]
+        device = self.device
         inputs, labels = to_tensor(inputs, device=device), to_tensor(labels, device=device)
         model = self._mixed_model(inputs, fit_params)
         if self.method_.classes is None and not labels.is_floating_point():
@@ -128,7 +139,7 @@ class MixedLoss:
                 net.history.record(f"train_{name}", value)
 
     def _mixed_model(self, inputs: Tree, fit_params: Mapping[str, Any]) -> nn.Module:
-        module: nn.Module = self.module_  # type: ignore[attr-defined]
+        module: nn.Module = self.module_
         if isinstance(inputs, Mapping) or fit_params:
             if self.at:
                 raise SettingError(
@@ -140,17 +151,17 @@ class MixedLoss:
 
     def _check_net(self) -> None:
         name = type(self).__name__
-        if isinstance(self.criterion_, nn.NLLLoss):  # type: ignore[attr-defined]
+        if isinstance(self.criterion_, nn.NLLLoss):
             raise SettingError(
                 f"the criterion of {name} is NLLLoss, for modules that return probabilities:"
                 " expected a module that returns logits, with criterion=torch.nn.CrossEntropyLoss"
             )
-        for label, callback in self.callbacks_:  # type: ignore[attr-defined]
+        for label, callback in self.callbacks_:
             if isinstance(callback, EpochScoring | BatchScoring) and callback.on_train:
                 self._check_scoring(label, callback)
 
     def _check_scoring(self, label: str, callback: Any) -> None:
-        given = self.use_caching  # type: ignore[attr-defined]
+        given = self.use_caching
         if isinstance(callback, BatchScoring) or (
             callback.use_caching if given == "auto" else given
         ):

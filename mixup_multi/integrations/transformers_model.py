@@ -158,9 +158,14 @@ def _edited_at(model: nn.Module, name: str, edit: Edit) -> Iterator[None]:
     """Edit what enters a submodule, and let what runs from there on see the blend's mask."""
     entrance = _Entrance(edit)
     point = model.get_submodule(name)
-    followers = [m for m in model.modules() if m is not point and _reads_mask(type(m))]
+    followers = [
+        module
+        for module in model.modules()
+        if module is not point and _reads_mask(type(module))  # type: ignore[arg-type]
+    ]
     with ExitStack() as stack:
-        for module, hook in [(point, entrance), *((m, entrance.follow) for m in followers)]:
+        hooks: list[tuple[nn.Module, Any]] = [(m, entrance.follow) for m in followers]
+        for module, hook in [(point, entrance), *hooks]:
             handle = module.register_forward_pre_hook(hook, with_kwargs=True)
             stack.callback(handle.remove)
         yield
