@@ -90,7 +90,7 @@ class MixedLoss:
             )
         labels = self._labels(inputs)
         named = {k: v for k, v in inputs.items() if k not in self.label_names}
-        reading = LogitsModel(model, self.at)
+        reading = LogitsModel(model, self.at, one_step=True)
         self._tell_classes(labels)
         loss = self.method(reading, _alone(named, reading.main), labels)
         return loss * self._share(labels, num_items_in_batch)

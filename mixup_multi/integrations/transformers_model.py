@@ -58,10 +58,16 @@ class LogitsModel(nn.Module):
         model: the model as it was given.
         points: `input`, and the names in `at`.
         main: the name of the main input; a tensor given as inputs goes there.
+        one_step: whether it serves one training step only. What processes share is then called
+            once, and in further passes the model itself: DistributedDataParallel writes BatchNorm's
+            statistics whenever it is called, which earlier passes of a step cannot bear. The
+            gradients are those of all passes either way.
     """
 
-    def __init__(self, model: nn.Module, at: Sequence[str] = ()) -> None:
+    def __init__(self, model: nn.Module, at: Sequence[str] = (), *, one_step: bool = False) -> None:
         super().__init__()
+        self.one_step = one_step
+        self._again = False
         self.model = model
         self.points = ("input", *at)
         inner = unwrapped(model)
@@ -93,7 +99,12 @@ class LogitsModel(nn.Module):
         with ExitStack() as stack:
             for name, edit in hidden.items():
                 stack.enter_context(_edited_at(unwrapped(self.model), name, edit))
-            return _logits(self.model(**named), unwrapped(self.model))
+            return _logits(self._called()(**named), unwrapped(self.model))
+
+    def _called(self) -> nn.Module:
+        again, self._again = self._again, self.one_step
+        shared = isinstance(self.model, DistributedDataParallel)
+        return unwrapped(self.model) if again and shared else self.model
 
     def _edited(self, named: dict[str, Any], edit: Edit) -> dict[str, Any]:
         """Return the inputs with the main one edited, and masks of what it then holds."""
