@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -377,3 +379,21 @@ class TestErrors:
     def test_of_points_in_a_compiled_model(self) -> None:
         with pytest.raises(PointError, match=r"torch\.compile"):
             logits_of(torch.compile(_bert()), ["bert.encoder"])
+
+
+@pytest.mark.slow
+def test_two_processes_draw_for_themselves_and_resume(tmp_path: Path) -> None:
+    """With BatchNorm, whose statistics processes share, and a method of two passes."""
+    script = Path(__file__).parents[1] / "support" / "huggingface_ranks.py"
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)]
+    done = subprocess.run(
+        [sys.executable, *command, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in range(2)]
+    for name, value in ranks[0]["weights"].items():
+        assert torch.equal(value, ranks[1]["weights"][name])
+        assert torch.equal(value, ranks[0]["resumed"][name])
+    for rank in ranks:
+        assert rank["losses"][0] == rank["losses"][1]
+    assert ranks[0]["losses"][0] != ranks[1]["losses"][0]
