@@ -183,6 +183,16 @@ class Streams:
             self._own = stream(self._seed, f"mix/{place}")
         return self._own
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Give workers the generator's state as bytes: a pickled generator cannot be spawned."""
+        state = bytes(self._main.get_state().tolist())
+        return {**self.__dict__, "_main": state, "_own": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._main = Generator()
+        self._main.set_state(torch.tensor(list(state["_main"]), dtype=torch.uint8))
+
     def state_dict(self) -> dict[str, Tensor]:
         """Return the main process's state, and how often workers were started."""
         return {"generator": self._main.get_state(), "starts": self._starts.clone()}

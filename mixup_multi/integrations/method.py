@@ -186,6 +186,10 @@ class Method:
         self._generator.set_state(state["generator"].cpu())
         self._memory = dict(state["memory"])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what does not outlive the process."""
+        return {**self.__dict__, "_checked": None}
+
     def _drawing(self) -> Generator:
         """Return the step's generator: one that goes on in rank 0, and is seeded anew in others.
 

@@ -216,7 +216,11 @@ def mixed(x: Tensor, rows: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
     if not drawn.cut.all():
         own = torch.from_numpy(np.where(drawn.cut, 1.0, drawn.own))
         found = mix_rows(x, Mix(partner, own))
-    if drawn.cut.any():
+    if drawn.cut.any() and len(drawn.cut) == 1:
+        (top, left), (bottom, right) = drawn.start[0], drawn.end[0]
+        found = x.clone()  # one box for all: nothing but the box is computed
+        found[..., top:bottom, left:right] = x[..., top:bottom, left:right].flip(0)
+    elif drawn.cut.any():
         kept = torch.from_numpy(outside(drawn.start, drawn.end, np.array(x.shape[-2:])))
         found = choose(kept.to(x.device, non_blocking=True), found, take_rows(x, partner))
     return found, mix_rows(rows, Mix(partner, torch.from_numpy(drawn.own)))

@@ -79,18 +79,22 @@ class Reader:
     select: Inputs = None
 
     def __len__(self) -> int:
+        return len(self._chosen_from())
+
+    def gather(self, index: Tensor) -> Batch:
+        """Return the examples at `index` `(n,)`; their targets are empty rows `(n, 0)`."""
+        with unmoved_randomness():
+            data = self._chosen_from()
+            read = self.collate([data[row] for row in index.tolist()])
+        return Batch(self.inputs_of(read), torch.empty(len(index), 0), index)
+
+    def _chosen_from(self) -> Any:
         if isinstance(self.dataset, IterableDataset):
             raise DataError(
                 "an IterableDataset has no examples to choose from, and a codec is fitted to"
                 " batches of its own: expected a map-style Dataset, or the inputs as a tensor"
             )
-        return len(self.dataset)
-
-    def gather(self, index: Tensor) -> Batch:
-        """Return the examples at `index` `(n,)`; their targets are empty rows `(n, 0)`."""
-        with unmoved_randomness():
-            read = self.collate([self.dataset[row] for row in index.tolist()])
-        return Batch(self.inputs_of(read), torch.empty(len(index), 0), index)
+        return self.dataset
 
     def batches(self, size: int) -> Iterator[Tree]:
         """Yield all inputs, in order."""

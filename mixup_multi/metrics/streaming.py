@@ -1,8 +1,8 @@
 """Scores of batches that come one after another: `update`, `compute`, `reset`.
 
 They take soft targets: rows `(n, c)` of a distribution, as mixing makes them, or class indices
-`(n,)`. (torchmetrics' accuracy takes soft rows for indices of other labels and returns 0.0.) What
-they keep are sums in float64, so that the result is that of all rows at once, whatever the batches.
+`(n,)`. (torchmetrics' micro accuracy compares soft rows with logits entry by entry, and returns
+0.0.) What they keep are sums in float64, so the result is that of all rows at once.
 
 `mixup_multi.integrations.torchmetrics.as_metric` makes a `torchmetrics.Metric` of one.
 """
@@ -179,4 +179,5 @@ class StreamingECE(Streaming):
 
     def value(self, sums: Sums) -> Tensor:
         """Return the error."""
-        return norm_of(sums["count"], sums["gap"], self.norm)
+        found = norm_of(sums["count"], sums["gap"], self.norm)
+        return torch.where(sums["count"].sum() > 0, found, torch.nan)

@@ -13,12 +13,14 @@ four versions and none of them is the paper's fast form; `FORMS` is the table of
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal, Self
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mixup_multi.batch import Batch
 from mixup_multi.errors import SettingError
@@ -166,7 +168,8 @@ class MixupE(Objective):
         mixed = self.inner.loss(model, batch, draw)
         if probe is None:
             return mixed, model(batch.inputs)
-        return mixed, run_edited(model, batch.inputs, {self.inner.point(model, draw): probe})
+        with twice_differentiable():
+            return mixed, run_edited(model, batch.inputs, {self.inner.point(model, draw): probe})
 
     def _together(
         self, model: nn.Module, batch: Batch, draw: Draw, probe: Probe | None
@@ -179,9 +182,19 @@ class MixupE(Objective):
             clean = flow if probe is None else probe(flow)
             return tree_map(lambda *pair: torch.cat(pair), clean, blended)
 
-        logits = run_edited(model, batch.inputs, {self.inner.point(model, draw): both})
+        with nullcontext() if probe is None else twice_differentiable():
+            logits = run_edited(model, batch.inputs, {self.inner.point(model, draw): both})
         clean, mixed = logits.chunk(2)
         return self.inner.score(mixed, batch.targets, blending), clean
+
+
+def twice_differentiable() -> AbstractContextManager[None]:
+    """Return the context of a pass whose derivative is differentiated again.
+
+    Attention is then computed from its formula: of its fused kernels there is no second derivative.
+    """
+    context: AbstractContextManager[None] = sdpa_kernel(SDPBackend.MATH)
+    return context
 
 
 class Probe:

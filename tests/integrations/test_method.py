@@ -1,0 +1,294 @@
+"""`Method`: the loss that a loop of one's own would get of the objective itself."""
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mixup_multi import BetaShare, MixupE, Vicinal, staged
+from mixup_multi.batch import Batch
+from mixup_multi.errors import PointError, SettingError
+from mixup_multi.integrations import Method
+from mixup_multi.streams import stream
+
+CLASSES = 3
+
+
+def network(width: int = 4, out: int = CLASSES) -> nn.Module:
+    torch.manual_seed(0)
+    chain = nn.Sequential(nn.Linear(width, 8), nn.ReLU(inplace=True), nn.Linear(8, out))
+    return staged(chain, at=["2"]).double()
+
+
+def examples(n: int = 10) -> tuple[Tensor, Tensor]:
+    generator = stream(1, "order")
+    x = torch.randn(n, 4, dtype=torch.float64, generator=generator)
+    return x, torch.randint(CLASSES, (n,), generator=generator)
+
+
+def gradients(model: nn.Module, loss: Tensor) -> list[Tensor]:
+    return list(torch.autograd.grad(loss, list(model.parameters())))
+
+
+def equal(model: nn.Module, one: Tensor, other: Tensor) -> None:
+    assert torch.equal(one, other)
+    for ours, theirs in zip(gradients(model, one), gradients(model, other), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("erm", {}), ("mixup", {"alpha": 0.0}), ("mixupe", {"alpha": 0.0}), ("cutmix", {"p": 0.0})],
+)
+def test_without_mixing_it_is_cross_entropy(name, settings):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, CLASSES)).double()
+    x, y = torch.randn(10, 3, 2, 2, dtype=torch.float64), examples()[1]
+    ours = Method(name, classes=CLASSES, **settings)(net, x, y)
+    torch.testing.assert_close(ours, functional.cross_entropy(net(x), y), rtol=1e-14, atol=0)
+
+
+def test_erm_is_cross_entropy_to_the_bit_in_float32():
+    x, y = examples()
+    net = network().float()
+    loss = Method("erm", classes=CLASSES)(net, x.float(), y)
+    rows = functional.one_hot(y, CLASSES).float()
+    assert torch.equal(loss, functional.cross_entropy(net(x.float()), rows))
+
+
+@pytest.mark.parametrize("name", ["mixup", "manifold_mixup", "mixupe"])
+def test_it_is_the_objective_with_the_same_stream(name):
+    """Step by step: the generator goes on, and nothing else is drawn from."""
+    model, (x, y) = network(), examples()
+    method = Method(name, classes=CLASSES, alpha=0.7, seed=5)
+    objective, generator = method.objective, stream(5, "mix")
+    rows = functional.one_hot(y, CLASSES).float()
+    before = torch.get_rng_state()
+    for _ in range(4):
+        ours = method(model, x, y)
+        equal(model, ours, objective(model, Batch(x, rows), generator).total)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_an_objective_is_taken_as_it_is():
+    model, (x, y) = network(), examples()
+    objective = MixupE(Vicinal(BetaShare(0.4), points=("2",)), eta=2.0)
+    by_name = Method("mixupe", classes=CLASSES, alpha=0.4, eta=2.0, points="2")
+    equal(model, Method(objective, classes=CLASSES)(model, x, y), by_name(model, x, y))
+    with pytest.raises(SettingError, match="alpha have no effect beside an objective"):
+        Method(objective, alpha=0.2)
+    with pytest.raises(SettingError, match="did you mean 'mixup'"):
+        Method("mixpu")
+    with pytest.raises(SettingError, match="did you mean 'alpha'"):
+        Method("mixup", alhpa=1.0)
+
+
+LABELS = {
+    "indices": lambda y: y,
+    "indices in int32": lambda y: y.int(),
+    "one-hot rows": lambda y: functional.one_hot(y, CLASSES).double(),
+    "one-hot rows of integers": lambda y: functional.one_hot(y, CLASSES),
+}
+
+
+@pytest.mark.parametrize("form", LABELS)
+def test_labels_of_each_form_give_the_same_loss(form):
+    model, (x, y) = network(), examples()
+    method, again = (Method("erm", classes=CLASSES) for _ in range(2))
+    torch.testing.assert_close(method(model, x, LABELS[form](y)), again(model, x, y))
+
+
+def test_soft_labels_are_mixed_as_they_are():
+    model, (x, _) = network(), examples()
+    soft = torch.rand(len(x), CLASSES, dtype=torch.float64).softmax(1)
+    method = Method("mixup", alpha=1.0)
+    draw = method.objective.draw(soft, stream(0, "mix"))
+    own = draw.mix.own
+    mixed = own * x + (1 - own) * x[draw.mix.partner]
+    rows = own * soft + (1 - own) * soft[draw.mix.partner]
+    expected = functional.cross_entropy(model(mixed), rows)
+    torch.testing.assert_close(method(model, x, soft), expected)
+
+
+def test_numbers_may_be_given_without_a_column():
+    model, (x, _) = network(out=1), examples()
+    y = torch.randn(len(x), dtype=torch.float64)
+    loss = Method("erm", loss="squared")(model, x, y)
+    torch.testing.assert_close(2 * loss, functional.mse_loss(model(x)[:, 0], y))
+    mixed, rows = (Method("mixup", loss="squared", seed=3) for _ in range(2))
+    assert torch.equal(mixed(model, x, y), rows(model, x, y[:, None]))
+
+
+def test_binary_and_multi_label_targets():
+    x, _ = examples()
+    one, three = network(out=1), network(out=3)
+    y = torch.arange(len(x)) % 2
+    binary = Method("erm", loss="sigmoid")(one, x, y)
+    bce = functional.binary_cross_entropy_with_logits
+    torch.testing.assert_close(binary, bce(one(x)[:, 0], y.double()))
+    many = (torch.rand(len(x), 3) > 0.5).long()
+    several = Method("erm", loss="sigmoid")(three, x, many)
+    torch.testing.assert_close(several, 3 * bce(three(x), many.double()))
+
+
+@pytest.mark.parametrize(
+    ("labels", "settings", "message"),
+    [
+        (torch.tensor([1, 3, 2]), {"classes": 3}, "run from 1 to 3: expected class indices .* 2"),
+        (torch.tensor([0, -100, 2]), {"classes": 3}, "from -100 to 2.*to be ignored"),
+        (torch.tensor([0.0, 1.0, 2.0]), {"classes": 3}, r"float32: .*loss='squared'"),
+        (torch.tensor([0, 1, 2]), {}, r"classes=c"),
+        (torch.eye(3), {"classes": 4}, "expected 4 columns"),
+        (torch.zeros(3, 2, 2), {"classes": 3}, r"\(3, 2, 2\): expected"),
+        ([0, 1, 2], {"classes": 3}, "labels are a list: expected a tensor"),
+        (torch.eye(2)[[0, 1, 1]], {}, r"the model returned \(3, 3\) for targets \(3, 2\)"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(labels, settings, message):
+    with pytest.raises(SettingError, match=message):
+        Method("mixup", **settings)(network(), examples(3)[0], labels)
+
+
+def test_classes_that_have_no_meaning_are_refused():
+    with pytest.raises(SettingError, match="of numbers, which have none"):
+        Method("mixup", loss="squared", classes=3)
+    with pytest.raises(SettingError, match="classes is 0"):
+        Method("mixup", classes=0)
+
+
+def test_a_model_that_returns_no_tensor_is_told_so():
+    class Wrapped(nn.Module):
+        def forward(self, x):
+            return {"logits": x}
+
+    with pytest.raises(SettingError, match="returned a dict: .*logits alone"):
+        Method("mixupe", classes=3)(Wrapped(), torch.randn(2, 3), torch.tensor([0, 1]))
+
+
+def test_a_point_that_is_not_offered_is_refused_before_the_first_step():
+    with pytest.raises(PointError, match="'layer2'"):
+        Method("mixup", classes=3, points="layer2")(network(), *examples())
+
+
+@pytest.mark.parametrize("name", ["mixup", "layerwise"])
+def test_resumed_is_uninterrupted(name):
+    """Bit for bit, through a file that holds no code; `layerwise` remembers its last gradients."""
+    settings = {"hidden": 0.1} if name == "layerwise" else {"alpha": 0.5}
+    if name == "layerwise":
+        settings |= {"points": "2", "eps": 0.1}
+
+    def steps(method: Method, model: nn.Module, count: int) -> list[float]:
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        said = []
+        for _ in range(count):
+            optimizer.zero_grad()
+            loss = method(model, *examples())
+            loss.backward()
+            optimizer.step()
+            said.append(loss.item())
+        return said
+
+    whole = steps(Method(name, classes=CLASSES, **settings), network(), 6)
+    method, model = Method(name, classes=CLASSES, **settings), network()
+    first = steps(method, model, 3)
+    buffer = io.BytesIO()
+    torch.save({"model": model.state_dict(), "method": method.state_dict()}, buffer)
+    kept = torch.load(io.BytesIO(buffer.getvalue()), weights_only=True)
+    resumed, again = Method(name, classes=CLASSES, seed=9, **settings), network()
+    again.load_state_dict(kept["model"])
+    resumed.load_state_dict(kept["method"])
+    assert first + steps(resumed, again, 3) == whole
+    assert len(set(whole)) == 6
+
+
+def test_a_strange_state_is_refused():
+    with pytest.raises(SettingError, match="lacks seed, steps, generator, memory"):
+        Method("mixup").load_state_dict({"epoch": 3})
+
+
+def test_it_can_be_copied_and_pickled_in_the_middle():
+    model, (x, y) = network(), examples()
+    method = Method("mixup", classes=CLASSES)
+    method(model, x, y)
+    twins = [copy.deepcopy(method), pickle.loads(pickle.dumps(method))]
+    expected = method(model, x, y)
+    assert all(torch.equal(twin(model, x, y), expected) for twin in twins)
+
+
+def test_what_is_kept_of_a_step_holds_no_graph():
+    method = Method("mixupe", classes=CLASSES)
+    loss = method(network(), *examples())
+    assert loss.requires_grad
+    assert not method.terms.total.requires_grad
+    assert torch.equal(method.terms.total, loss)
+    assert {"error", "regulariser", "etahat"} <= set(method.terms.means)
+
+
+def test_a_record_is_the_mean_over_rows_and_begins_anew(monkeypatch):
+    monkeypatch.setattr("mixup_multi.integrations.averages.FOLDED", 2)
+    model, method = network(), Method("mixupe", classes=CLASSES)
+    x, y = examples(12)
+    rows, said = [7, 3, 2], []
+    for n in rows:
+        method(model, x[:n], y[:n])
+        said.append(method.terms)
+    record = method.record()
+    for name in ("error", "regulariser"):
+        total = sum(n * float(terms.means[name]) for n, terms in zip(rows, said, strict=True))
+        assert record[name] == pytest.approx(total / sum(rows), rel=1e-6)
+    losses = sum(n * float(terms.total) for n, terms in zip(rows, said, strict=True))
+    assert record["loss"] == pytest.approx(losses / sum(rows), rel=1e-12)
+    clamped = sum(float(terms.counts["etahat_clamped"]) for terms in said)
+    assert record["etahat_clamped"] == clamped
+    assert method.record() == {}
+
+
+def test_the_error_is_against_the_mixed_targets():
+    """A model that says class 0 of everything misses the weight that the others have."""
+    model = nn.Linear(4, CLASSES)
+    nn.init.zeros_(model.weight)
+    model.bias.data = torch.tensor([1.0, 0.0, 0.0])
+    x, y = examples()
+    method = Method("mixup", classes=CLASSES)
+    method(model, x.float(), y)
+    assert method.record()["error"] == pytest.approx(float((y != 0).float().mean()), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix", "mixupe", "manifold_mixup"])
+def test_half_precision_and_a_gradient_scaler(name):
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.LazyLinear(3))
+    x, y = torch.randn(6, 3, 5, 5), torch.arange(6) % 3
+    net(x)
+    model, method = staged(net, at=["1"]), Method(name, classes=3)
+    if name == "cutmix":
+        method = Method(name, classes=3, points="input")
+    scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = method(model, x, y)
+    assert loss.dtype == torch.float32
+    plain = [
+        g.clone() for g in torch.autograd.grad(loss, list(net.parameters()), retain_graph=True)
+    ]
+    scaler.scale(loss).backward()
+    for parameter, gradient in zip(net.parameters(), plain, strict=True):
+        torch.testing.assert_close(parameter.grad / 64, gradient, rtol=0.02, atol=1e-4)
+
+
+def test_labels_are_moved_to_the_inputs():
+    model = network().to("meta")
+    x, y = examples()
+    loss = Method("mixup", classes=CLASSES)(model, x.to("meta"), y)
+    assert loss.device.type == "meta"
+
+
+def test_an_index_out_of_range_off_the_cpu_breaks_its_own_row_only():
+    """There a look at it would wait for the device; NaN is seen, and kills no CUDA context."""
+    from mixup_multi.integrations.labels import targets_of
+
+    meta = targets_of(torch.tensor([0, 7], device="meta"), "distribution", 3)
+    assert (meta.device.type, meta.shape) == ("meta", (2, 3))
