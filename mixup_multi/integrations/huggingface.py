@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from mixup_multi.errors import SettingError
 from mixup_multi.extras import load_extra
 from mixup_multi.integrations.method import Method
-from mixup_multi.integrations.transformers_model import LogitsModel, logits_of, unwrapped
+from mixup_multi.integrations.transformers_model import LogitsModel, logits_of
+from mixup_multi.points import bare
 from mixup_multi.tree import Tree
 
 load_extra("transformers", "huggingface", "mixing in Hugging Face's Trainer")
@@ -43,7 +44,8 @@ class MixedLoss:
         method: the method. Where labels are class indices and it knows no `classes`, they are
             `model.config.num_labels`.
         at: names of submodules of the model at whose entrance may be mixed, e.g.
-            `["bert.encoder"]`; their names are the points of the method. Text needs one.
+            `["bert.encoder"]`; their names are points of the method. Text needs one, and is mixed
+            at the first unless the method says otherwise.
 
     Raises:
         SettingError: an argument of the Trainer would have no effect, or a second one.
@@ -128,7 +130,7 @@ class MixedLoss:
     def _tell_classes(self, labels: Tensor) -> None:
         """Let the model's configuration say how many classes there are, where nobody has."""
         if self.method.classes is None and labels.dim() == 1 and not labels.is_floating_point():
-            config = getattr(unwrapped(self.model), "config", None)
+            config = getattr(bare(self.model), "config", None)
             self.method.classes = getattr(config, "num_labels", None)
 
     def _share(self, labels: Tensor, items: Tensor | int | None) -> Tensor | float:
@@ -160,7 +162,7 @@ class MixedLoss:
             )
 
 
-class MixedTrainer(MixedLoss, Trainer):  # type: ignore[misc]
+class MixedTrainer(MixedLoss, Trainer):
     """Hugging Face's `Trainer` with a method; see `MixedLoss`.
 
     `MixedTrainer(model, args, train_dataset=rows, method=Method("mixupe", alpha=0.4)).train()`

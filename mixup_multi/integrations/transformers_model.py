@@ -22,7 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mixup_multi.errors import PointError, SettingError
 from mixup_multi.mix.linear import mix_rows
-from mixup_multi.points import Edit, Edits, check_points
+from mixup_multi.points import Edit, Edits, bare, check_points
 from mixup_multi.tree import Tree
 
 MASK = "attention_mask"
@@ -37,7 +37,8 @@ def logits_of(model: nn.Module, at: Sequence[str] = ()) -> LogitsModel:
         model: one whose output has `logits` `(n, c)`, e.g. of `AutoModelForImageClassification`
             or `AutoModelForSequenceClassification`; it is not changed, and shares its weights.
         at: names of submodules, as in `named_modules()`, at whose entrance may be mixed, e.g.
-            `["bert.encoder"]`; their names are the points.
+            `["bert.encoder"]`; their names are the points. Of models that read token ids they are
+            the only points, so that methods mix at the first of them unless told otherwise.
 
     Raises:
         PointError: a name in `at` is no submodule.
@@ -56,7 +57,8 @@ class LogitsModel(nn.Module):
 
     Attributes:
         model: the model as it was given.
-        points: `input`, and the names in `at`.
+        at: the names of submodules at whose entrance may be mixed.
+        points: `input`, and the names in `at`; these alone where the main input are token ids.
         main: the name of the main input; a tensor given as inputs goes there.
         one_step: whether it serves one training step only. What processes share is then called
             once, and in further passes the model itself: DistributedDataParallel writes BatchNorm's
@@ -69,10 +71,12 @@ class LogitsModel(nn.Module):
         self.one_step = one_step
         self._again = False
         self.model = model
-        self.points = ("input", *at)
-        inner = unwrapped(model)
+        self.at = tuple(at)
+        inner = bare(model)
         check_points(("input", *(name for name, _ in inner.named_modules())), at)
         self.main: str = getattr(inner, "main_input_name", "input_ids")
+        codes = self.main == "input_ids" and at
+        self.points = self.at if codes else ("input", *at)
         if at and hasattr(model, "_orig_mod"):
             raise PointError(
                 f"the points {', '.join(at)} lie within a compiled model, where nothing can be"
@@ -82,7 +86,7 @@ class LogitsModel(nn.Module):
     @property
     def bare(self) -> LogitsModel:
         """The same, of the model that processes share as it is."""
-        return LogitsModel(unwrapped(self.model), self.points[1:])
+        return LogitsModel(bare(self.model), self.at)
 
     def forward(self, inputs: Tree, edits: Edits | None = None) -> Tensor:
         """Return logits `(n, c)` of a mapping of inputs, or of the main input alone.
@@ -98,13 +102,13 @@ class LogitsModel(nn.Module):
             named = self._edited(named, hidden.pop("input"))
         with ExitStack() as stack:
             for name, edit in hidden.items():
-                stack.enter_context(_edited_at(unwrapped(self.model), name, edit))
-            return _logits(self._called()(**named), unwrapped(self.model))
+                stack.enter_context(_edited_at(bare(self.model), name, edit))
+            return _logits(self._called()(**named), bare(self.model))
 
     def _called(self) -> nn.Module:
         again, self._again = self._again, self.one_step
         shared = isinstance(self.model, DistributedDataParallel)
-        return unwrapped(self.model) if again and shared else self.model
+        return bare(self.model) if again and shared else self.model
 
     def _edited(self, named: dict[str, Any], edit: Edit) -> dict[str, Any]:
         """Return the inputs with the main one edited, and masks of what it then holds."""
@@ -120,8 +124,7 @@ class LogitsModel(nn.Module):
         if isinstance(value, Tensor) and not value.is_floating_point():
             raise PointError(
                 f"{self.main} holds codes ({value.dtype}), which have no mean: expected a point"
-                f" behind their embedding, e.g. at=[{self._behind_embeddings()!r}] and"
-                f" points=[{self._behind_embeddings()!r}]"
+                f" behind their embedding, e.g. at=[{self._behind_embeddings()!r}]"
             )
         others = [
             name
@@ -136,18 +139,12 @@ class LogitsModel(nn.Module):
 
     def _behind_embeddings(self) -> str:
         """Return the name of a likely point: what runs after the embeddings."""
-        inner = unwrapped(self.model)
+        inner = bare(self.model)
         prefix = getattr(inner, "base_model_prefix", "")
         body = getattr(inner, prefix, None) if prefix else None
         names = [name for name, _ in body.named_children()] if isinstance(body, nn.Module) else []
         behind = next((name for name in names if "embed" not in name and name[0] != "w"), "encoder")
         return f"{prefix}.{behind}" if prefix else behind
-
-
-def unwrapped(model: nn.Module) -> nn.Module:
-    """Return the model itself, of one that processes share, or that is compiled."""
-    inner: nn.Module = getattr(model, "_orig_mod", model)
-    return inner.module if isinstance(inner, DistributedDataParallel) else inner
 
 
 def _logits(output: Any, model: nn.Module) -> Tensor:

@@ -302,6 +302,15 @@ class TestPoints:
         logits = model(**text).logits
         torch.testing.assert_close(got, 0.3 * logits + 0.7 * logits[partner], rtol=0, atol=1e-6)
 
+    def test_text_is_mixed_at_the_first_name_unless_told_otherwise(self) -> None:
+        model = _bert(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+        reading = logits_of(model, ["bert.encoder", "classifier"])
+        losses = [
+            Method("mixup", classes=CLASSES, **given)(reading, _text(), torch.arange(6) % 3)
+            for given in ({}, {"points": ["bert.encoder"]}, {"points": ["classifier"]})
+        ]
+        assert losses[0] == losses[1] != losses[2]
+
     def test_no_hook_stays(self) -> None:
         model = _bert()
         logits_of(model, ["bert.encoder"])(
