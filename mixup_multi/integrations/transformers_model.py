@@ -3,31 +3,21 @@
 Its inputs are a mapping of tensors, its output has `logits`. What is mixed at the point `input` is
 the model's main input, which has to be floating point (`pixel_values`, `input_values`); token ids
 have no mean, so text is mixed behind the embeddings, at the entrance of a named submodule.
-
-A blend of two rows of different lengths has a value wherever one of them has one. So from the
-point on, attention sees the union of the partners' masks; before it, each row sees its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from functools import cache
-from inspect import signature
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mixup_multi.errors import PointError, SettingError
-from mixup_multi.mix.linear import mix_rows
+from mixup_multi.integrations.attention_masks import MASKS, edited_at, united
 from mixup_multi.points import Edit, Edits, bare, check_points
 from mixup_multi.tree import Tree
-
-MASK = "attention_mask"
-MASKS = (MASK, "pixel_mask", "bool_masked_pos")
-"""Inputs that say where a row has values."""
 
 
 def logits_of(model: nn.Module, at: Sequence[str] = ()) -> LogitsModel:
@@ -102,7 +92,7 @@ class LogitsModel(nn.Module):
             named = self._edited(named, hidden.pop("input"))
         with ExitStack() as stack:
             for name, edit in hidden.items():
-                stack.enter_context(_edited_at(bare(self.model), name, edit))
+                stack.enter_context(edited_at(bare(self.model), name, edit))
             return _logits(self._called()(**named), bare(self.model))
 
     def _called(self) -> nn.Module:
@@ -116,7 +106,7 @@ class LogitsModel(nn.Module):
         named[self.main] = edit(named[self.main])
         for name in MASKS:
             if isinstance(named.get(name), Tensor):
-                named[name] = _united(named[name], edit, len(named[self.main]))
+                named[name] = united(named[name], edit, len(named[self.main]))
         return named
 
     def _check_input(self, named: Mapping[str, Any]) -> None:
@@ -159,99 +149,3 @@ def _logits(output: Any, model: nn.Module) -> Tensor:
         f"{type(model).__name__} returned {said}: expected `.logits` with a row for each example,"
         " (n, c), as models for image, audio and sequence classification return them"
     )
-
-
-@contextmanager
-def _edited_at(model: nn.Module, name: str, edit: Edit) -> Iterator[None]:
-    """Edit what enters a submodule, and let what runs from there on see the blend's mask."""
-    entrance = _Entrance(edit)
-    point = model.get_submodule(name)
-    followers = [
-        module
-        for module in model.modules()
-        if module is not point and _reads_mask(type(module))  # type: ignore[arg-type]
-    ]
-    with ExitStack() as stack:
-        hooks: list[tuple[nn.Module, Any]] = [(m, entrance.follow) for m in followers]
-        for module, hook in [(point, entrance), *hooks]:
-            handle = module.register_forward_pre_hook(hook, with_kwargs=True)
-            stack.callback(handle.remove)
-        yield
-    if entrance.times != 1:
-        raise PointError(
-            f"the submodule {name!r} ran {entrance.times} times in one forward pass; a point must"
-            " be reached exactly once, or the batch would be mixed not at all or repeatedly"
-        )
-
-
-class _Entrance:
-    """Hooks of one edit: `self` at its point, `follow` at whatever reads the mask behind it."""
-
-    def __init__(self, edit: Edit) -> None:
-        self.edit = edit
-        self.times = 0
-        self.given: Tensor | None = None
-        self.united: Tensor | None = None
-
-    def __call__(
-        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        self.times += 1
-        first = "" if args else next(iter(kwargs))
-        edited = self.edit(kwargs[first] if first else args[0])
-        mask = signature(module.forward).bind(*args, **kwargs).arguments.get(MASK, kwargs.get(MASK))
-        if isinstance(mask, Tensor):
-            self.given, self.united = mask, _united(mask, self.edit, len(edited))
-        elif mask is not None:
-            raise PointError(
-                f"the attention mask at this point is a {type(mask).__name__}: expected a tensor;"
-                ' load the model with attn_implementation="sdpa" or "eager"'
-            )
-        if first:
-            return self.follow(module, args, {**kwargs, first: edited})
-        return self.follow(module, (edited, *args[1:]), kwargs)
-
-    def follow(
-        self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Put the united mask where the rows' own mask was given."""
-        if self.united is None:
-            return args, kwargs
-        return tuple(map(self._new, args)), {name: self._new(v) for name, v in kwargs.items()}
-
-    def _new(self, value: Any) -> Any:
-        return self.united if value is self.given else value
-
-
-def _united(mask: Tensor, edit: Edit, rows: int) -> Tensor:
-    """Return the mask of blended rows, where one of the partners has a value.
-
-    Args:
-        mask: `(n, ...)`: True, or a number other than 0, where a row has values; or what is added
-            to the scores of attention, floating point, which is 0 there.
-        edit: what has just been made of the rows; it may have blended them.
-        rows: how many rows it returned.
-    """
-    if len(mask) == 1 and rows > 1:
-        return mask  # one for all rows
-    if len(mask) != rows:
-        raise PointError(
-            f"{rows} rows were made of {len(mask)}, each with a mask of its own: expected as many;"
-            " MixupE's `fused` is not for inputs with masks"
-        )
-    last = getattr(edit, "second", edit)  # a blend behind an attack
-    mix = getattr(last, "label_mix", None)
-    if mix is None:
-        return mask
-    added = mask.is_floating_point()
-    has_value = (mask == 0) if added else (mask != 0)
-    united = mix_rows(has_value.float(), mix) != 0
-    if not added:
-        return united.to(mask.dtype)
-    nowhere = torch.full_like(mask, torch.finfo(mask.dtype).min)
-    return torch.where(united, torch.zeros_like(mask), nowhere)
-
-
-@cache
-def _reads_mask(kind: type[nn.Module]) -> bool:
-    return MASK in signature(kind.forward).parameters
