@@ -21,6 +21,7 @@ import pytest
 from command_line import Said, invoke
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial"
+FILES = tuple(path for path in (TUTORIAL / "files").iterdir() if path.is_file())
 PAGES = ("first_run", "recipe", "own_table", "report", "questions", "estimator")
 INSTALLING = ("python3 -m venv .venv", ". .venv/bin/activate", "pip install .")
 SMALLER = {"quickstart": ("--set", "trials=1", "--set", "train.epochs=1")}
@@ -74,7 +75,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MIXUP_MULTI_DATA", raising=False)
     monkeypatch.setenv("MIXUP_MULTI_CACHE", str(tmp_path / "cache"))
-    for file in (TUTORIAL / "files").iterdir():
+    for file in FILES:
         shutil.copy(file, tmp_path)
     return tmp_path
 
@@ -96,7 +97,7 @@ def test_every_page_is_run_and_every_file_shown() -> None:
     assert tuple(listed) == PAGES
     text = "".join((TUTORIAL / f"{page}.md").read_text() for page in PAGES)
     shown = set(re.findall(r"\{literalinclude\} files/(\S+)", text))
-    assert shown == {file.name for file in (TUTORIAL / "files").iterdir()}
+    assert shown == {file.name for file in FILES}
 
 
 @pytest.mark.parametrize(
