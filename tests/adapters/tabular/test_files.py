@@ -118,10 +118,9 @@ def test_missing_file_and_wrong_kind(tmp_path: Path) -> None:
         load(tmp_path, Trial(), path="fruit.xls")
 
 
-def test_a_file_below_another_data_root_is_told_where_paths_begin(tmp_path):
-    path = tmp_path / "data" / "fruit.csv"
+def test_a_file_below_another_data_root_is_told_where_paths_begin(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"not in .*data, which is no folder.*the data root"):
-        read_table(path.name, path)
+        load(tmp_path / "data", Trial(), path="fruit.csv")
 
 
 @pytest.mark.parametrize("name", ["b.csv", "b.arff", "b.parquet"])
