@@ -23,7 +23,7 @@ from command_line import Said, invoke
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial"
 FILES = tuple(path for path in (TUTORIAL / "files").iterdir() if path.is_file())
 PAGES = ("first_run", "recipe", "own_table", "report", "questions", "estimator")
-INSTALLING = ("python3 -m venv .venv", ". .venv/bin/activate", "pip install .")
+INSTALLING = ("python3 -m venv .venv", "source .venv/bin/activate", "pip install .")
 SMALLER = {"quickstart": ("--set", "trials=1", "--set", "train.epochs=1")}
 """What is added to a command so that this test is quick; its shown lines keep their form."""
 REFUSED = "first_typo.yaml"
