@@ -88,9 +88,8 @@ class TerminalWatcher:
         self.results[cell.key] = result
         self._drop(cell)
         if fresh:
-            when = "" if cell.selection == "last" else " at the last epoch"
             self._print(
-                f"{self._heading(cell)}: test error{when} [bold]{result['test_error']:.2f} %[/],"
+                f"{self._heading(cell)}: {_error(cell, result)},"
                 f" training error {result['train_error']:.2f} %, {result['seconds']:.1f} s"
             )
 
@@ -131,6 +130,14 @@ class TerminalWatcher:
 
     def _print(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)
+
+
+def _error(cell: Cell, result: dict[str, Any]) -> str:
+    """Return what a cell is judged by: of one that a search tries, never the test part."""
+    tried = cell.search is not None and not cell.search.final
+    part = "validation" if tried else "test"
+    when = "" if cell.selection == "last" else " at the last epoch"
+    return f"{part} error{when} [bold]{result[f'{part}_error']:.2f} %[/]"
 
 
 def _kind(cell: Cell) -> tuple[str, str]:

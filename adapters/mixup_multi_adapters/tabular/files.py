@@ -54,9 +54,12 @@ def check_file(name: str, path: Path) -> None:
     if path.is_file():
         return
     beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    where = f"is not in {path.parent}" if path.parent.is_dir() else f"has no folder {path.parent}"
+    where = f"is not in {path.parent}" + ("" if path.parent.is_dir() else ", which is no folder")
     hint = did_you_mean(path.name, beside) if beside else ""
-    raise DataError(f"{name}: the file {path.name} {where}{hint}")
+    raise DataError(
+        f"{name}: the file {path.name} {where}{hint}. A path is taken from the data root (--data"
+        " or MIXUP_MULTI_DATA, by default ./data) unless it is absolute."
+    )
 
 
 def _check_shape(name: str, path: Path, frame: pd.DataFrame) -> None:

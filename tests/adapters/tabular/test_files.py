@@ -118,6 +118,11 @@ def test_missing_file_and_wrong_kind(tmp_path: Path) -> None:
         load(tmp_path, Trial(), path="fruit.xls")
 
 
+def test_a_file_below_another_data_root_is_told_where_paths_begin(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"not in .*data, which is no folder.*the data root"):
+        load(tmp_path / "data", Trial(), path="fruit.csv")
+
+
 @pytest.mark.parametrize("name", ["b.csv", "b.arff", "b.parquet"])
 def test_unreadable_file(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"\x00\xff\xfe@data nonsense")
