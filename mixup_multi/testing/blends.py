@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from itertools import product
 from typing import Any
 
@@ -160,9 +161,9 @@ def what_is_given_is_left_alone(case: BlendCase) -> None:
 def the_same_draw_gives_the_same_rows(case: BlendCase) -> None:
     """Blending draws nothing: the same draw gives the same rows."""
     for n in case.sizes:
-        mix, extra = case.drawn(n, "row")
+        drawn = case.drawn(n, "row")
         with global_generators_stay("blending", "draw in `draw`; blending is pure"):
-            first, second = (case.apply(mix, extra)[0] for _ in range(2))
+            first, second = (case.apply(*deepcopy(drawn))[0] for _ in range(2))
         require(torch.equal(first, second), "two results differ", "draw in `draw`")
 
 
@@ -197,16 +198,16 @@ def gradients_reach_row_and_partner(case: BlendCase) -> None:
         skip("a learnt blend mixes in a space of its own")
     for per in ("batch", "row"):
         given, (mix, extra) = case.rows(4).requires_grad_(), case.drawn(4, per)
-        blended, labels = case.on(given, Mix(mix.partner, torch.full_like(mix.own, 0.5)), extra)
+        half = Mix(mix.partner, torch.full_like(mix.own, 0.5))
+        blended, _ = case.on(given, half, extra)
         if not blended.requires_grad:
             broken("the result has no gradient", "no detach(), no numpy between rows and result")
         blended[2].sum().backward()
         reached = given.grad.flatten(1).mean(1) if given.grad is not None else torch.zeros(4)
-        share = float(labels.own.expand(4)[2])
-        expected = torch.tensor([0.0, 1 - share, share, 0.0], dtype=torch.float64)
+        to_both = bool((reached[1:3] > 0).all()) and abs(float(reached[1:3].sum()) - 1) < 1e-9
         require(
-            bool((reached - expected).abs().max() < 1e-9),
-            f"gradients of row 2 are {reached.tolist()}: expected {expected.tolist()}",
+            to_both and not bool(reached[[0, 3]].any()),
+            f"gradients of row 2, whose partner is row 1, are {reached.tolist()}",
             "rows and partners enter the result by their shares, without detach()",
         )
 
@@ -216,13 +217,13 @@ def trees_are_blended_or_refused(case: BlendCase) -> None:
     """A tree of tensors becomes the tree of its leaves' blends, or is refused by `PointError`."""
     if isinstance(case.blend, LearntBlend):
         skip("a learnt blend takes what its codec takes")
-    rows, (mix, extra) = case.rows(4), case.drawn(4, "row")
+    rows, drawn = case.rows(4), case.drawn(4, "row")
     tree = {"a": rows, "b": (rows + 1, rows - 1)}
     try:
-        blended, _ = case.on(tree, mix, extra)
+        blended, _ = case.on(tree, *deepcopy(drawn))
     except PointError:
         return
-    expected = tree_map(lambda leaf: case.on(leaf, mix, extra)[0], tree)
+    expected = tree_map(lambda leaf: case.on(leaf, *deepcopy(drawn))[0], tree)
     fits = list(map(shape_of, leaves(blended))) == list(map(shape_of, leaves(expected)))
     require(
         fits and all(map(torch.equal, leaves(blended), leaves(expected))),

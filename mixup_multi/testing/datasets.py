@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 from mixup_multi import door
 from mixup_multi.engine.source import Data, Dataset
-from mixup_multi.errors import MissingDataError, MixupMultiError
 from mixup_multi.objectives.losses import LOSSES
 from mixup_multi.testing.compare import global_generators_stay, same_bits, tensors_of
 from mixup_multi.testing.contract import broken, raised, require, rule, skip
@@ -38,19 +36,20 @@ def its_settings_are_annotated(case: DataCase) -> None:
 @rule("dataset")
 def it_loads(case: DataCase) -> None:
     """It loads as `Data`, and a loader never writes below the data root."""
-    if not case.absence:
-        require(isinstance(case.data, Data), f"load returned a {type(case.data)}", "return Data")
-    elif "it_loads" not in case.absence:
+    if case.absence and "it_loads" not in case.absence:
         skip(case.absence)
     with tempfile.TemporaryDirectory() as empty:
         root = Path(empty, "data") if case.embedded else case.offer.root
         assert root is not None
         before = _files(root / case.dataset.folder)
         try:
-            case.load(root)
+            data = case.load(root)
         except Exception as error:
-            mend = "load(root, trial, **settings) needs no files here" if case.embedded else "see"
-            broken(raised(error), mend)
+            needs = (
+                "no files: it has no `fetch` and no `size`" if case.embedded else "what is there"
+            )
+            broken(raised(error), f"load(root, trial, **settings) needs {needs}")
+        require(isinstance(data, Data), f"load returned a {type(data).__name__}", "return Data")
         changed = sorted(_files(root / case.dataset.folder) ^ before)
         where = "only `fetch` writes below the root; what is prepared belongs in the cache"
         require(
@@ -97,22 +96,22 @@ def the_key_tells_other_data(case: DataCase) -> None:
         for value in alternatives(annotation):
             if value == case.settings.get(name):
                 continue
-            with suppress(MixupMultiError, MissingDataError):
-                _compare_keys(case, first, index, name, value)
-                break
+            try:
+                other = case.load(**{name: value})
+            except Exception:  # of a value that does not fit, e.g. a path
+                continue
+            _compare_keys(first, other, index, f"{name}: {value!r}")
+            break
 
 
-def _compare_keys(
-    case: DataCase, first: Data, index: torch.Tensor, name: str, value: object
-) -> None:
-    other = case.load(**{name: value})  # type: ignore[arg-type]
+def _compare_keys(first: Data, other: Data, index: torch.Tensor, setting: str) -> None:
     if other.key != first.key or list(other.train.ids) != list(first.train.ids):
         return
     one, two = first.train.gather(index), other.train.gather(index)
     pairs = [*zip(tensors_of(one.inputs), tensors_of(two.inputs), strict=False)]
     if not all(same_bits(*pair) for pair in [*pairs, (one.targets, two.targets)]):
         broken(
-            f"with {name}: {value!r} the key is the same, and the examples are others",
+            f"with {setting} the key is the same, and the examples are others",
             "hash the content and the settings that prepare it: engine.cache.content_key(...)",
         )
 

@@ -90,6 +90,8 @@ def rows_do_not_see_each_other(case: ModelCase) -> None:
     """In evaluation a row's logits do not depend on the other rows of the batch."""
     together = _said(case.model, case.batch(2).inputs)
     alone = torch.cat([_said(case.model, one.inputs) for one in _single(case)])
+    if alone.shape != together.shape:
+        skip("logits have no row for each example (see it_returns_logits)")
     off = float((together - alone).abs().max())
     limit = 1e-4 * max(1.0, float(together.abs().max()))
     require(
@@ -104,10 +106,9 @@ def _single(case: ModelCase) -> list[Any]:
 @rule("model")
 def evaluation_is_deterministic(case: ModelCase) -> None:
     """In evaluation the same inputs give the same logits, and no global generator is used."""
-    inputs = case.batch(2).inputs
     mend = "nothing random in eval(): dropout by nn.Dropout, or `if self.training`"
     with global_generators_stay("a pass in evaluation", mend):
-        one, other = (_said(case.model, inputs) for _ in range(2))
+        one, other = (_said(case.model, case.batch(2).inputs) for _ in range(2))
     require(torch.equal(one, other), "two passes differ", mend)
 
 
@@ -144,14 +145,15 @@ def _points(case: ModelCase) -> tuple[str, ...]:
 @rule("model")
 def edits_run_once(case: ModelCase) -> None:
     """Every point's edit is called once in a pass, and edits that change nothing change nothing."""
-    model, inputs, reached = case.model, case.batch(2).inputs, list[str]()
+    model, reached = case.model, list[str]()
 
     def passing(point: str, flow: Tree) -> Tree:
         reached.append(point)
         return flow
 
-    plain = _said(model, inputs)
-    edited = _said(model, inputs, edits={name: partial(passing, name) for name in _points(case)})
+    edits = {name: partial(passing, name) for name in _points(case)}
+    plain = _said(model, case.batch(2).inputs)
+    edited = _said(model, case.batch(2).inputs, edits=edits)
     times = {name: reached.count(name) for name in _points(case)}
     wrong = [f"{name} {count} times" for name, count in times.items() if count != 1]
     require(not wrong, f"edits were called: {', '.join(wrong)}", _ONCE)
@@ -161,13 +163,14 @@ def edits_run_once(case: ModelCase) -> None:
 @rule("model")
 def edits_are_used(case: ModelCase) -> None:
     """What an edit returns flows on: where all rows become the first, so do their logits."""
-    model, inputs, points = case.model, case.batch(2).inputs, _points(case)
-    plain = _said(model, inputs)
+    model, points = case.model, _points(case)
+    plain = _said(model, case.batch(2).inputs)
     for name in points:
-        edited = _said(model, inputs, edits={name: _all_first})
+        edited = _said(model, case.batch(2).inputs, edits={name: _all_first})
         moved = not torch.equal(edited, plain) or torch.equal(plain, plain[:1].expand_as(plain))
         require(moved, f"at {name} the logits stayed as they were", _ONCE)
-    everywhere = _said(model, inputs, edits=dict.fromkeys(points, _all_first))
+    edits = dict.fromkeys(points, _all_first)
+    everywhere = _said(model, case.batch(2).inputs, edits=edits)
     off = float((everywhere - plain[:1]).abs().max())
     limit = 1e-4 * max(1.0, float(plain.abs().max()))
     if off > limit:
@@ -197,11 +200,10 @@ def unknown_points_are_refused(case: ModelCase) -> None:
 def methods_train_it(case: ModelCase) -> None:
     """A step of erm, of mixup and of mixupe gives finite gradients, not all of them zero."""
     model = case.make(case.data).train()
-    batch = case.batch(2)
     for name in ("erm", "mixup", "mixupe"):
         settings = door.check_settings(door.load_objective(name), {"loss": case.data.loss})
         objective = door.build_objective({"name": name, **settings})
-        total = objective(model, batch, stream(0, "mix")).total
+        total = objective(model, case.batch(2), stream(0, "mix")).total
         weights = [weight for weight in model.parameters() if weight.requires_grad]
         found = torch.autograd.grad(total, weights, allow_unused=True)
         gradients = [gradient for gradient in found if gradient is not None]
@@ -217,13 +219,13 @@ def weights_can_be_kept(case: ModelCase) -> None:
 
     Weights are loaded as tensors only, without running code.
     """
-    model, batch = case.make(case.data), case.batch(2)
+    model = case.make(case.data)
     with torch.no_grad():
         for number, weight in enumerate(model.parameters()):
             weight.add_(torch.full_like(weight, 1e-3 * (1 + number % 3)))
         model.train()
-        model(batch.inputs)  # statistics move
-    said = _said(model.eval(), batch.inputs)
+        model(case.batch(2).inputs)  # statistics move
+    said = _said(model.eval(), case.batch(2).inputs)
     file = io.BytesIO()
     torch.save(model.state_dict(), file)
     file.seek(0)
@@ -233,5 +235,5 @@ def weights_can_be_kept(case: ModelCase) -> None:
         again.load_state_dict(torch.load(file, weights_only=True))
     except Exception as error:
         broken(raised(error), mend)
-    off = float((_said(again.eval(), batch.inputs) - said).abs().max())
+    off = float((_said(again.eval(), case.batch(2).inputs) - said).abs().max())
     require(off <= 1e-5 * max(1.0, float(said.abs().max())), f"logits differ by {off:g}", mend)

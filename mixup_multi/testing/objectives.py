@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mixup_multi.batch import Batch
 from mixup_multi.errors import PointError
 from mixup_multi.objectives.objective import Draw, Objective
+from mixup_multi.points import offered_points
 from mixup_multi.streams import stream
 from mixup_multi.testing import settings as _settings  # noqa: F401  (its rules come first)
 from mixup_multi.testing.compare import alike, global_generators_stay, picture, shape_of
@@ -25,7 +26,7 @@ from mixup_multi.testing.objective_case import (
     objective_case,
     polite,
 )
-from mixup_multi.testing.probes import PLAIN, SIZES
+from mixup_multi.testing.probes import PLAIN, ROWS, SIZES
 
 _OWN_GENERATOR = (
     "everything random must come from the `generator` argument of `draw`, or runs cannot be"
@@ -106,8 +107,8 @@ def it_takes_any_number_of_rows(case: ObjectiveCase) -> None:
 @rule("objective")
 def a_model_without_points_trains_or_is_refused(case: ObjectiveCase) -> None:
     """A model that offers no points is mixed at its input, or refused by `PointError`."""
-    if not case.probe.free:
-        skip("a model was given")
+    if ROWS not in case.taken:
+        skip("it does not train on rows, or was given a model")
     try:
         terms = case.steps(PLAIN)
     except PointError:
@@ -160,13 +161,11 @@ def _check_form(draw: Draw, n: int) -> None:
 def draw_reads_targets_only(case: ObjectiveCase) -> None:
     """`draw` leaves the targets as they are, and takes hard and soft ones."""
     for objective, _, batch in case.each():
-        before = batch.targets.clone()
-        drawn(objective, batch)
-        require(
-            torch.equal(before, batch.targets), "draw changed the targets", "return new tensors"
-        )
-    soft = case.probe.batch(7).targets.softmax(1)
-    _check_form(case.made(case.probe).draw(soft, stream(0, "mix")), 7)
+        for targets in (batch.targets, batch.targets.softmax(1)):
+            before = targets.clone()
+            objective.draw(targets, stream(0, "mix"))
+            same = torch.equal(before, targets)
+            require(same, "draw changed the targets", "return new tensors")
 
 
 @rule("objective")
@@ -211,7 +210,7 @@ _REMEMBERS = "let the property `remembers` say whether a step leaves the next so
 
 @rule("objective")
 def a_point_that_is_missing_is_refused(case: ObjectiveCase) -> None:
-    """Where points are a setting, `check` refuses a name that the model does not offer."""
+    """Where points are a setting, `check` refuses those that the model lacks, and no others."""
     if not case.given.takes("points"):
         skip("it has no setting `points`")
     objective = case.made(case.probe, points="hiden")
@@ -222,3 +221,5 @@ def a_point_that_is_missing_is_refused(case: ObjectiveCase) -> None:
         require("hiden" in str(error), f"the refusal names no point: {error}", mend)
     else:
         broken("points = 'hiden' was not refused before training", mend)
+    offered = list(offered_points(case.probe.model()))
+    case.made(case.probe, points=offered).check(case.probe.model())

@@ -92,7 +92,8 @@ class DataCase:
         if not self.embedded and self.offer.root is None:
             return "it needs files: give check_adapter a data root (root=)"
         try:
-            _ = self.settings, self._loaded
+            if not isinstance(self._loaded, Data):
+                return "it does not load (see it_loads)"
         except MissingDataError as error:
             return f"its files are not below the root: {error}"
         except Exception as error:

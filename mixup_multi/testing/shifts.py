@@ -86,11 +86,13 @@ def each_example_is_drawn_for_itself(case: ShiftCase) -> None:
     new = case.at(size, 7)
     index = torch.tensor(PLACES) % len(new)
     whole = new.gather(index).inputs
+    # A convolution sums in another order for another batch; graphs are not padded to one size.
+    slack = 0 if isinstance(whole, Joint) else 0.02
     for place, row in enumerate(index.tolist()):
         pairs = zip(rows_of(whole, [place]), case.read(new, [row]), strict=True)
         for one, other in pairs:
             near = one.shape == other.shape and torch.allclose(
-                one.double(), other.double(), atol=0.02, rtol=0
+                one.double(), other.double(), atol=slack, rtol=0
             )
             if not near:
                 broken(f"alone, example {row} becomes another one", _BY_ID)
