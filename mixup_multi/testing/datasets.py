@@ -45,10 +45,8 @@ def it_loads(case: DataCase) -> None:
         try:
             data = case.load(root)
         except Exception as error:
-            needs = (
-                "no files: it has no `fetch` and no `size`" if case.embedded else "what is there"
-            )
-            broken(raised(error), f"load(root, trial, **settings) needs {needs}")
+            mend = "data without `fetch` and `size` needs no files; else read what is there"
+            broken(raised(error), mend)
         require(isinstance(data, Data), f"load returned a {type(data).__name__}", "return Data")
         changed = sorted(_files(root / case.dataset.folder) ^ before)
         where = "only `fetch` writes below the root; what is prepared belongs in the cache"

@@ -158,14 +158,14 @@ OF_DATASETS: dict[str, tuple[Any, str]] = {
     "its_settings_are_annotated": (with_dataset(load=unannotated), "setting noise has no type"),
     "it_loads": (
         with_dataset(load=writing),
-        "loading wrote .*prepared.pt.*\n.*only `fetch` writes",
+        "loading wrote .*prepared.pt",
     ),
     "loading_draws_by_the_trial": (with_dataset(load=by_chance), "load changed torch's global"),
     "equal_seeds_load_equal_data": (with_dataset(load=otherwise), "train examples differ"),
     "the_key_tells_other_data": (with_dataset(key="beats"), "with noise: 0.7 the key is the same"),
     "parts_are_disjoint": (
         with_dataset(data=overlapping),
-        r"'\d+' is in the test part, and in the train",
+        r"'\d+' is in the test part, and",
     ),
     "lengths_agree": (with_dataset(data=one_id_less), "18 examples, 17 ids, 18 labels"),
     "classes_have_names": (with_dataset(classes=("a", "b", "b")), r"classes are \('a', 'b', 'b'\)"),
@@ -186,7 +186,7 @@ OF_DATASETS: dict[str, tuple[Any, str]] = {
     ),
     "a_part_can_be_moved": (
         source(to=elsewhere),
-        r"the train part is another one after to\('cpu'\)",
+        "the train part is another one after",
     ),
     "the_mean_is_the_mean": (source(mean=numbers), "it is off by 1"),
     "training_inputs_lie_within_bounds": (
@@ -258,7 +258,7 @@ MORE: list[tuple[str, Any, str]] = [
     ("it_is_listed", with_dataset(fetch=print), "it is fetched, and has no folder"),
     (
         "it_loads",
-        with_dataset(load=lambda root, trial: (root / "x.csv").read_text()),
+        with_dataset(load=lambda root, trial: (root / "x").read_text()),
         "FileNotFound",
     ),
     ("it_loads", with_dataset(load=lambda root, trial: None), "load returned .*NoneType"),
