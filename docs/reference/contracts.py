@@ -12,14 +12,17 @@ START = """# The contracts
 What every member keeps to, ours and yours. `mixup_multi.testing` has a function for each kind that
 holds a member to all of its rules, in a test of your own:
 
-| function | holds to the contract | what is given |
-|---|---|---|
-| `check_adapter(adapter, root=None, only=None, settings=None)` | an adapter, its data sets, models and shifts | a name, `module:Class`, a class or an instance |
-| `check_objective(maker, settings=None, model=None, batch=None, only=None)` | a method | a name, `module:callable`, what a recipe would name, or an instance |
-| `check_blend(blend, only=None)` | a blend | as above |
-| `check_predictor(maker, settings=None, only=None)` | a predictor | as above |
-| `check_attack(maker, settings=None, only=None)` | an attack on the input | as above |
-| `check_evaluation(maker, settings=None, subject=None, only=None)` | an evaluation | as above |
+| function | holds to the contract |
+|---|---|
+| `check_adapter(adapter, root=, only=, settings=)` | an adapter, its data sets, models and shifts |
+| `check_objective(maker, settings=, model=, batch=, only=)` | a method |
+| `check_blend(blend, only=)` | a blend |
+| `check_predictor(maker, settings=, only=)` | a predictor |
+| `check_attack(maker, settings=, only=)` | an attack on the input |
+| `check_evaluation(maker, settings=, subject=, only=)` | an evaluation |
+
+What is checked is given as recipes name it (an installed name, or `module:callable`), as a class or
+function that makes it, or as an instance.
 
 Each returns a `Checked`: which checks passed, and which did not apply, with why. Each raises one
 `ContractError`, which is an `AssertionError`, with all that is broken: the rule, what was found,
