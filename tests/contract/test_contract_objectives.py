@@ -1,8 +1,10 @@
-"""What every registered objective keeps, ours and a stranger's; the list is the entry points'."""
+"""Every registered objective keeps the contract of `mixup_multi.testing`, and what is ours alone.
+
+The list is the entry points'.
+"""
 
 from __future__ import annotations
 
-import copy
 import inspect
 from dataclasses import replace
 from importlib.metadata import entry_points
@@ -10,6 +12,7 @@ from importlib.metadata import entry_points
 import pytest
 import torch
 from codec_cases import Squash, data_of
+from contracts import each_rule, hold
 from torch import Tensor, nn
 
 from mixup_multi import door
@@ -19,10 +22,12 @@ from mixup_multi.engine.training import Training
 from mixup_multi.errors import PointError, SettingError
 from mixup_multi.latent.blend import Coded
 from mixup_multi.mix import Cut
-from mixup_multi.objectives import ERM, Changed, Cutout, Draw, MixupE, Objective, Switch, Vicinal
+from mixup_multi.objectives import ERM, Changed, Cutout, MixupE, Objective, Switch, Vicinal
 from mixup_multi.objectives.batchout import Batchout
 from mixup_multi.points import Staged, offered_points
 from mixup_multi.streams import stream
+from mixup_multi.testing import Rule
+from mixup_multi.testing.objective_case import ObjectiveCase, objective_case
 from mixup_multi_adapters.images.augmix import AugMix
 
 NAMES = sorted({point.name for point in entry_points(group="mixup_multi.objectives")})
@@ -170,19 +175,6 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def parts(draw: Draw) -> tuple:
-    numbers = torch.tensor(draw.where), torch.tensor(draw.seed)
-    inner = (part for within in draw.inner for part in parts(within))
-    return draw.mix.partner, draw.mix.own, *numbers, draw.blend, *inner
-
-
-def same(first: Draw, second: Draw) -> bool:
-    pairs = zip(parts(first), parts(second), strict=True)
-    alike = all(a is b if a is None else torch.equal(a, b) for a, b in pairs)
-    within = zip(first.inner, second.inner, strict=True)
-    return alike and all(same(*pair) for pair in within)
-
-
 def gradients(total: Tensor, net: nn.Module) -> list[Tensor]:
     parameters = list(net.parameters())
     return list(torch.autograd.grad(total, parameters, retain_graph=True, materialize_grads=True))
@@ -194,77 +186,38 @@ def several_steps(method: Objective, net: nn.Module, data: Batch) -> None:
         method(net, data, stream(seed, "mix"))
 
 
+def case_of(name: str) -> ObjectiveCase:
+    takes_codec = "codec" in inspect.signature(door.load(door.OBJECTIVES, name)).parameters
+    return objective_case(name, {"codec": {"name": "codec_cases:Squash"}} if takes_codec else {})
+
+
+@each_rule("objective", map(case_of, NAMES))
+def test_an_objective_keeps_its_contract(case: ObjectiveCase, rule: Rule) -> None:
+    hold(case, rule)
+
+
+@every_objective
+def test_what_needs_images_or_hidden_points_says_so(name):
+    """And nothing else is refused: the others train on images and on rows."""
+    method = build(name)
+    for net, data in ((conv(), images(7)), (mlp(), rows(7))):
+        if needs_images(method) and data.inputs.dim() != 4:
+            with pytest.raises(PointError, match="expected a tensor"):
+                several_steps(method, net, data)
+        elif needs_hidden_points(method) and offered_points(net) == ("input",):
+            for refused in (lambda: method.check(net), lambda: method(net, data, stream(0, "mix"))):  # noqa: B023
+                with pytest.raises(PointError, match="no hidden point.*points: input"):
+                    refused()
+            assert build(name, points="input")(net, data, stream(0, "mix")).total.isfinite()
+        else:
+            several_steps(method, net, data)
+
+
 def test_the_papers_methods_are_registered():
     assert {"erm", "mixup", "manifold_mixup", "cutmix", "mixupe", "mixupe_exact"} <= set(NAMES)
     assert {"mixupe_released", "varmixup", "adv_varmixup", "mixup_r"} <= set(NAMES)
     assert {"gaussian", "label_smoothing", "cutout", "augmix", "switch", "c_mixup"} <= set(NAMES)
     assert {"adversarial", "iat", "trades", "layerwise"} <= set(NAMES)
-
-
-@every_objective
-@every_size
-def test_a_draw_is_made_by_the_generator_alone(name, n):
-    method = build(name)
-    torch.manual_seed(0)
-    global_state = torch.get_rng_state()
-    first, second = (method.draw(targets(n), stream(1, "mix")) for _ in range(2))
-    assert same(first, second)
-    assert torch.equal(torch.get_rng_state(), global_state)
-    assert first.mix.partner.shape == (n,)
-    assert ((first.mix.partner >= 0) & (first.mix.partner < n)).all()
-    assert first.mix.own.shape in {(1,), (n,)}
-    assert first.mix.own.dtype == torch.float64
-    assert 0 <= first.where < 1
-
-
-@every_objective
-@every_size
-@pytest.mark.parametrize(("model", "batch"), [(conv, images), (mlp, rows)])
-def test_a_step_is_finite_pure_and_replayable(name, n, model, batch):
-    method, net, data = build(name), model(), batch(n)
-    if needs_images(method) and data.inputs.dim() != 4:
-        with pytest.raises(PointError, match="expected a tensor"):
-            several_steps(method, net, data)
-        return
-    if needs_hidden_points(method) and offered_points(net) == ("input",):
-        for refused in (lambda: method.check(net), lambda: method(net, data, stream(0, "mix"))):
-            with pytest.raises(PointError, match="no hidden point.*points: input"):
-                refused()
-        method = build(name, points="input")
-    method.check(net)
-    settings, weights = repr(method), copy.deepcopy(net.state_dict())
-    inputs, labels = data.inputs.clone(), data.targets.clone()
-    draw = method.draw(data.targets, stream(0, "mix"))
-    kept = copy.deepcopy(draw)
-    global_state = torch.get_rng_state()
-    terms, again = method.loss(net, data, draw), method.loss(net, data, draw)
-
-    assert terms.total.shape == ()
-    assert terms.total.isfinite()
-    assert torch.equal(terms.total, again.total)
-    grads = gradients(terms.total, net)
-    assert all(g.isfinite().all() for g in grads)
-    assert any(g.abs().max() > 0 for g in grads)
-    assert 0 <= terms.means["error"] <= 1
-    for value in (*terms.means.values(), *terms.counts.values()):
-        assert value.shape == ()
-        assert value.isfinite()
-        assert not value.requires_grad
-
-    assert torch.equal(data.inputs, inputs)
-    assert torch.equal(data.targets, labels)
-    assert same(draw, kept)
-    assert repr(method) == settings
-    assert all(torch.equal(weights[key], value) for key, value in net.state_dict().items())
-    assert torch.equal(torch.get_rng_state(), global_state)
-
-
-@every_objective
-def test_calling_is_drawing_and_evaluating(name):
-    method, net, data = build(name), conv(), images(7)
-    called = method(net, data, stream(3, "mix"))
-    drawn = method.loss(net, data, method.draw(data.targets, stream(3, "mix")))
-    assert torch.equal(called.total, drawn.total)
 
 
 @every_mixupe
@@ -289,18 +242,6 @@ def test_without_mixing_it_is_erm_bit_for_bit(name):
         assert torch.equal(terms.means["error"], plain.means["error"])
         pairs = zip(gradients(terms.total, net), gradients(plain.total, net), strict=True)
         assert all(torch.equal(*pair) for pair in pairs)
-
-
-@every_objective
-@every_size
-@pytest.mark.parametrize("labels", [1, 4])
-def test_a_sigmoid_loss_trains_binary_and_multi_label_targets(name, n, labels):
-    method, net = build(name, loss="sigmoid"), conv(labels)
-    data = Batch(images(n).inputs, (torch.rand(n, labels, generator=seeded(0)) > 0.5).float())
-    terms = method(net, data, stream(0, "mix"))
-    assert terms.total.isfinite()
-    assert 0 <= terms.means["error"] <= 1
-    assert any(g.abs().max() > 0 for g in gradients(terms.total, net))
 
 
 @every_objective_with("partner")
@@ -358,17 +299,3 @@ def test_numbers_are_predicted_or_refused_before_training(name):
         terms = method(net, data, stream(0, "mix"))
         assert terms.total.isfinite()
         assert any(g.abs().max() > 0 for g in gradients(terms.total, net))
-
-
-@every_objective
-def test_what_a_step_leaves_is_used_by_the_next_and_stays_as_it_was(name):
-    method, net, data = build(name), conv(), images(7)
-    first = method(net, data, stream(0, "mix"))
-    gradients(first.total, net)
-    assert bool(first.memory) == method.remembers
-    kept = {key: value.clone() for key, value in first.memory.items()}
-    second = method(net, data, stream(0, "mix"), first.memory)
-    gradients(second.total, net)
-    assert torch.equal(first.total, second.total) != method.remembers
-    assert kept.keys() == first.memory.keys()
-    assert all(torch.equal(kept[key], first.memory[key]) for key in kept)

@@ -1,26 +1,31 @@
-"""What every registered predictor keeps, ours and a stranger's; the list is the entry points'."""
+"""Every registered predictor keeps the contract of `mixup_multi.testing`, and what is ours alone.
+
+The list is the entry points'.
+"""
 
 from __future__ import annotations
 
-import copy
 import inspect
 from importlib.metadata import entry_points
 
 import pytest
 import torch
-from predictions import CLASSES, labels, mlp, rows, training
+from contracts import each_rule, hold
+from predictions import mlp, rows, training
 from torch import Tensor
 
 from mixup_multi import door
 from mixup_multi.errors import SettingError
-from mixup_multi.objectives.losses import LOSSES, Sigmoid, Softmax
+from mixup_multi.objectives.losses import LOSSES, Softmax
 from mixup_multi.points import HasPoints, Staged
 from mixup_multi.predict import Predictor, as_model
+from mixup_multi.testing import Rule
+from mixup_multi.testing.members import given_as
+from mixup_multi.testing.predictors import PredictorCase
 
 GROUP = "mixup_multi.predictors"
 NAMES = sorted({point.name for point in entry_points(group=GROUP)})
 every_predictor = pytest.mark.parametrize("name", NAMES)
-every_size = pytest.mark.parametrize("n", [1, 2, 7])
 OTHERS = {
     "share": 0.3,
     "share_predicted": 0.3,
@@ -52,23 +57,19 @@ def build(name: str, **settings) -> Predictor:
     return made
 
 
+def case_of(name: str) -> PredictorCase:
+    """Return a predictor with a pool that the training part of the kit can fill."""
+    settings = {"pool": 30} if "pool" in settings_of(name) else {}
+    return PredictorCase(given_as(GROUP, name, ("logits",), settings))
+
+
+@each_rule("predictor", map(case_of, NAMES))
+def test_a_predictor_keeps_its_contract(case: PredictorCase, rule: Rule) -> None:
+    hold(case, rule)
+
+
 def test_the_papers_predictors_are_registered():
     assert {"plain", "mi_pl", "mi_ol", "mi_combined"} <= set(NAMES)
-
-
-@every_predictor
-@every_size
-def test_it_predicts_distributions_and_the_seed_decides(name, n):
-    predictor, net, x = build(name).fit(training()), mlp(), rows(n)
-    predictor.check(net)
-    state = torch.get_rng_state()
-    p, again = (predictor.probabilities(net, x, 1, Softmax()) for _ in range(2))
-    assert torch.equal(torch.get_rng_state(), state)
-    assert torch.equal(p, again)
-    assert p.shape == (n, CLASSES)
-    assert (p >= 0).all()
-    torch.testing.assert_close(p.sum(1), torch.ones(n, dtype=p.dtype))
-    assert not p.requires_grad
 
 
 @every_predictor
@@ -82,45 +83,6 @@ def test_it_predicts_with_every_loss(name, loss):
         return
     p = predictor.probabilities(mlp(), rows(4), 1, LOSSES[loss])
     assert ((p >= 0) & (p <= 1)).all()
-
-
-@every_predictor
-def test_it_predicts_one_column(name):
-    targets = (labels() > 0)[:, None].double()
-    predictor = build(name).fit(training(targets=targets))
-    p = predictor.probabilities(mlp(1), rows(4), 1, Sigmoid())
-    assert p.shape == (4, 1)
-    assert ((p >= 0) & (p <= 1)).all()
-
-
-@every_predictor
-@pytest.mark.parametrize("mode", [True, False])
-def test_nothing_of_the_model_the_inputs_or_the_settings_changes(name, mode):
-    predictor, net, x = (
-        build(name, **({"chunk": 3} if "chunk" in settings_of(name) else {})),
-        mlp(),
-        rows(5),
-    )
-    predictor = predictor.fit(training())
-    net.train(mode)
-    net.stages["hidden"].train(not mode)
-    state, inputs, settings = copy.deepcopy(net.state_dict()), x.clone(), repr(predictor)
-    modes = [module.training for module in net.modules()]
-    predictor.probabilities(net, x, 1, Softmax())
-    z = x.clone().requires_grad_()
-    torch.autograd.grad(as_model(predictor, net, 1, Softmax())(z).square().sum(), z)
-    assert [module.training for module in net.modules()] == modes
-    assert all(torch.equal(state[key], value) for key, value in net.state_dict().items())
-    assert all(weight.grad is None for weight in net.parameters())
-    assert torch.equal(x, inputs)
-    assert repr(predictor) == settings
-
-
-@every_predictor
-def test_the_mode_of_the_model_does_not_matter(name):
-    predictor, net = build(name).fit(training()), mlp()
-    p = [predictor.probabilities(net.train(mode), rows(4), 1, Softmax()) for mode in (True, False)]
-    assert torch.equal(*p)
 
 
 @every_predictor
@@ -146,13 +108,6 @@ def test_fitting_returns_another_predictor(name):
     predictor.fit(training())
     with pytest.raises(SettingError, match="no pool yet"):
         predictor.probabilities(mlp(), rows(2), 0, Softmax())
-
-
-@every_predictor
-def test_it_can_be_moved(name):
-    predictor = build(name).fit(training())
-    p = predictor.to("cpu").probabilities(mlp(), rows(4), 1, Softmax())
-    assert torch.equal(p, predictor.probabilities(mlp(), rows(4), 1, Softmax()))
 
 
 @pytest.mark.parametrize(

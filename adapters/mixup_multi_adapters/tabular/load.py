@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from mixup_multi.engine.cache import content_key
 from mixup_multi.engine.shift import Shifts
 from mixup_multi.engine.source import Data, TensorSource, Trial, check_finite
 from mixup_multi.engine.splits import Rows
@@ -61,7 +62,7 @@ def split_and_encode(
         test=source("test", parts.test),
         validation=None if parts.validation is None else source("validation", parts.validation),
         classes=table.classes,
-        key=table.key,
+        key=_key(table, encode),
         loss=targets.loss,
         notes=_notes(table, encoder),
         facts={
@@ -73,6 +74,14 @@ def split_and_encode(
         },
         shifts=Shifts(made=table_corruptions(Columns.of(encoder, train.inputs))),
     )
+
+
+def _key(table: Table, encode: EncodeSettings) -> str:
+    """Return the table's key, and that of how it is encoded where this is not the usual way.
+
+    What is fitted to encoded rows (a codec) is kept under it.
+    """
+    return table.key if encode == EncodeSettings() else content_key(table.key, repr(encode))
 
 
 def _scale(table: Table, targets: Targets) -> dict[str, float]:

@@ -1,0 +1,98 @@
+"""The contract of a shift: examples that are changed on purpose, and nothing else is."""
+
+from __future__ import annotations
+
+import torch
+
+from mixup_multi.batch import Joint
+from mixup_multi.engine.shift import Shift
+from mixup_multi.testing.compare import global_generators_stay, same_bits, shape_of
+from mixup_multi.testing.contract import broken, require, rule, skip
+from mixup_multi.testing.offers import rows_of
+from mixup_multi.testing.shift_case import ShiftCase
+
+_BY_ID = "draw for each example by its id: engine.shifted.changed(source, change, name, seed)"
+PLACES = [5, 1, 2, 0]
+
+
+@rule("shift")
+def nothing_is_severity_zero(case: ShiftCase) -> None:
+    """At severity 0 a corruption returns the source itself."""
+    if not isinstance(case.shift, Shift):
+        skip("a deformation has a range")
+    source = case.source
+    found = case.shift.of(source, 0, 0)
+    require(found is source, "another source", "`if severity == 0: return source`")
+
+
+@rule("shift")
+def labels_and_ids_stay(case: ShiftCase) -> None:
+    """Ids, labels and targets are those of the source: a shift changes inputs only."""
+    source = case.source
+    clean = source.gather(torch.tensor(PLACES) % len(source))
+    for size in case.sizes:
+        new = case.at(size)
+        batch = new.gather(torch.tensor(PLACES) % len(source))
+        same = list(new.ids) == list(source.ids) and same_bits(new.labels, source.labels)
+        if not same or len(new) != len(source) or not torch.equal(batch.targets, clean.targets):
+            broken(
+                f"at {size} ids, labels or targets are others", "Shifted(source, read) keeps them"
+            )
+        if (
+            batch.rows is None
+            or batch.rows.tolist() != (torch.tensor(PLACES) % len(source)).tolist()
+        ):
+            broken(f"at {size} rows are {batch.rows}", "Batch(inputs, targets, index)")
+
+
+@rule("shift")
+def form_stays(case: ShiftCase) -> None:
+    """Inputs keep their types and the shape of a row, and are finite."""
+    source = case.source
+    clean = source.gather(torch.tensor(PLACES) % len(source)).inputs
+    joint = isinstance(clean, Joint)
+    for size in case.sizes:
+        found = case.read(case.at(size), PLACES)
+        for one, other in zip(case.read(source, PLACES), found, strict=True):
+            fits = one.dtype == other.dtype and (joint or one.shape == other.shape)
+            finite = not other.is_floating_point() or bool(other.isfinite().all())
+            if not fits or not finite:
+                broken(f"at {size}, {shape_of(one)} became {shape_of(other)}", "keep the form")
+
+
+@rule("shift")
+def it_changes_inputs(case: ShiftCase) -> None:
+    """Examples are changed, at severity 3 or at a range that is not the least."""
+    size = 3 if isinstance(case.shift, Shift) else case.sizes[-1]
+    changed = case.read(case.at(size, 7), PLACES)
+    if all(map(same_bits, changed, case.read(case.source, PLACES))):
+        broken(f"at {size} the examples stayed as they were", "let the severity do something")
+
+
+@rule("shift")
+def the_seed_decides(case: ShiftCase) -> None:
+    """Equal seeds change examples equally, by no generator that everybody shares."""
+    for size in case.sizes[-1:]:
+        with global_generators_stay("a shift", _BY_ID):
+            one, other = (case.read(case.at(size, 7), PLACES) for _ in range(2))
+        if not all(map(same_bits, one, other)):
+            broken(f"at {size}, one seed gave two results", _BY_ID)
+
+
+@rule("shift")
+def each_example_is_drawn_for_itself(case: ShiftCase) -> None:
+    """What becomes of an example does not depend on which others are asked about."""
+    size = 3 if isinstance(case.shift, Shift) else case.sizes[-1]
+    new = case.at(size, 7)
+    index = torch.tensor(PLACES) % len(new)
+    whole = new.gather(index).inputs
+    # A convolution sums in another order for another batch; graphs are not padded to one size.
+    slack = 0 if isinstance(whole, Joint) else 0.02
+    for place, row in enumerate(index.tolist()):
+        pairs = zip(rows_of(whole, [place]), case.read(new, [row]), strict=True)
+        for one, other in pairs:
+            near = one.shape == other.shape and torch.allclose(
+                one.double(), other.double(), atol=slack, rtol=0
+            )
+            if not near:
+                broken(f"alone, example {row} becomes another one", _BY_ID)
