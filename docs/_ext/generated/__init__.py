@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 from generated import api, command_line, docstrings, members, recipe_keys
+from mixup_multi.testing import rules_table
 
 MARK = re.compile(r"^<!-- generated: (\w+) ?(.*?) -->$", re.MULTILINE)
 KINDS: dict[str, Callable[[str], str]] = {
@@ -20,6 +21,7 @@ KINDS: dict[str, Callable[[str], str]] = {
     "api_top": api.top,
     "api_names": api.names,
     "commands": command_line.commands,
+    "rules": rules_table,
     "recipe": recipe_keys.section,
     "recipes": members.recipes,
     "members": members.group,
