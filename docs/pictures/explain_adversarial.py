@@ -22,7 +22,7 @@ from mixup_multi.attacks import Attack
 from mixup_multi.attacks.presets import fgsm, pgd
 from mixup_multi.batch import as_targets
 from mixup_multi.bounds import Bounds
-from mixup_multi.integrations.method import Method
+from mixup_multi.integrations.loop.method import Method
 from mixup_multi.objectives import Adversarial, Trades
 from mixup_multi.objectives.losses import Softmax
 from mixup_multi.streams import stream

@@ -6,7 +6,7 @@ made. What fits a framework lies in a module of its name: `mixup_multi.integrati
 """
 
 from mixup_multi.bounds import pixels
-from mixup_multi.integrations.collate import MixBatch, MixCollate
-from mixup_multi.integrations.method import Method
+from mixup_multi.integrations.batches.collate import MixBatch, MixCollate
+from mixup_multi.integrations.loop.method import Method
 
 __all__ = ["Method", "MixBatch", "MixCollate", "pixels"]

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from mixup_multi.errors import SettingError
 from mixup_multi.extras import load_extra
-from mixup_multi.integrations.method import Method
-from mixup_multi.integrations.transformers_model import LogitsModel, logits_of
+from mixup_multi.integrations.loop.method import Method
+from mixup_multi.integrations.text.logits_of import LogitsModel, logits_of
 from mixup_multi.points import bare
 from mixup_multi.tree import Tree
 

@@ -16,10 +16,12 @@ from torch import Tensor, nn
 
 from mixup_multi.errors import SettingError
 from mixup_multi.extras import load_extra
-from mixup_multi.integrations.draws import load_own, states_of_all
-from mixup_multi.integrations.method import Method
+from mixup_multi.integrations.loop.draws import load_own, states_of_all
+from mixup_multi.integrations.loop.method import Method
 from mixup_multi.points import staged
 from mixup_multi.tree import Tree
+
+__all__ = ["MixedLoss", "MixedTraining"]
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -219,7 +221,7 @@ def _method_of(module: Any) -> Method:
 
 
 def _model_of(module: Any, at: Sequence[str]) -> nn.Module:
-    home = type(module).forward.__module__
+    home = type(module).forward.__module__ or ""  # None where the class was made by exec
     if home.startswith(("lightning.", "pytorch_lightning.", "torch.")):
         raise SettingError(
             f"{type(module).__name__} has no forward: expected `forward(inputs)` that returns"

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mixup_multi.errors import SettingError
 from mixup_multi.extras import load_extra
-from mixup_multi.integrations.method import Method
+from mixup_multi.integrations.loop.method import Method
 from mixup_multi.objectives.objective import Objective
 from mixup_multi.points import staged
 from mixup_multi.tree import Tree
@@ -26,6 +26,8 @@ from skorch import NeuralNet, NeuralNetClassifier  # noqa: E402
 from skorch.callbacks import BatchScoring, EpochScoring  # noqa: E402
 from skorch.dataset import unpack_data  # noqa: E402
 from skorch.utils import to_tensor  # noqa: E402
+
+__all__ = ["MixedLoss", "MixedNetClassifier"]
 
 
 class MixedLoss:

@@ -30,12 +30,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mixup_multi.errors import SettingError
-from mixup_multi.integrations.labels import targets_of
-from mixup_multi.integrations.processes import rank
+from mixup_multi.integrations.loop.labels import targets_of
+from mixup_multi.integrations.loop.processes import rank
 from mixup_multi.mix import BetaShare, Mix, mix_rows
 from mixup_multi.mix.cut import boxes, check_images, choose, outside
 from mixup_multi.streams import stream
 from mixup_multi.tree import take_rows
+
+__all__ = ["Mixup"]
 
 Mode = Literal["batch", "pair", "elem"]
 

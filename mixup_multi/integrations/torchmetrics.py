@@ -25,6 +25,8 @@ except ImportError as error:
         " mixup_multi.metrics do without"
     ) from error
 
+__all__ = ["as_metric"]
+
 
 class _AsMetric(Metric):  # type: ignore[misc,unused-ignore]
     """A streaming score whose sums torchmetrics keeps, resets, and adds up over processes."""

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from mixup_multi.errors import PointError, SettingError
 from mixup_multi.integrations import Method, MixBatch, MixCollate
-from mixup_multi.integrations.blending import blended
+from mixup_multi.integrations.batches.blending import blended
 from mixup_multi.mix.draw import Mix
 from mixup_multi.objectives.objective import Draw
 

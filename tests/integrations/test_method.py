@@ -230,7 +230,7 @@ def test_what_is_kept_of_a_step_holds_no_graph():
 
 
 def test_a_record_is_the_mean_over_rows_and_begins_anew(monkeypatch):
-    monkeypatch.setattr("mixup_multi.integrations.averages.FOLDED", 2)
+    monkeypatch.setattr("mixup_multi.integrations.loop.averages.FOLDED", 2)
     model, method = network(), Method("mixupe", classes=CLASSES)
     x, y = examples(12)
     rows, said = [7, 3, 2], []
@@ -288,7 +288,7 @@ def test_labels_are_moved_to_the_inputs():
 
 def test_an_index_out_of_range_off_the_cpu_breaks_its_own_row_only():
     """There a look at it would wait for the device; NaN is seen, and kills no CUDA context."""
-    from mixup_multi.integrations.labels import targets_of
+    from mixup_multi.integrations.loop.labels import targets_of
 
     meta = targets_of(torch.tensor([0, 7], device="meta"), "distribution", 3)
     assert (meta.device.type, meta.shape) == ("meta", (2, 3))

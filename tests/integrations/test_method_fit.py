@@ -22,7 +22,7 @@ from mixup_multi import staged
 from mixup_multi.bounds import pixels
 from mixup_multi.errors import DataError, PointError, SettingError
 from mixup_multi.integrations import Method
-from mixup_multi.integrations.training_part import training_part
+from mixup_multi.integrations.loop.training_part import training_part
 
 N, CLASSES = 11, 3
 

@@ -14,7 +14,7 @@ from torch_geometric.nn import GIN, global_add_pool
 from mixup_multi import staged
 from mixup_multi.errors import PointError
 from mixup_multi.integrations import Method
-from mixup_multi.integrations.training_part import training_part
+from mixup_multi.integrations.loop.training_part import training_part
 
 CLASSES = 3
 

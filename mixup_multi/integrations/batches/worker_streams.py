@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.utils.data import get_worker_info
 
-from mixup_multi.integrations.processes import rank
+from mixup_multi.integrations.loop.processes import rank
 from mixup_multi.streams import stream
 
 WORKERS = 4096

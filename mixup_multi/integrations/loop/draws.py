@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import distributed
 
-from mixup_multi.integrations.method import Method
+from mixup_multi.integrations.loop.method import Method
 
 State = Mapping[str, Any]
 """What `Method.state_dict` returns."""

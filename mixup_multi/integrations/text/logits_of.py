@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mixup_multi.errors import PointError, SettingError
-from mixup_multi.integrations.attention_masks import MASKS, edited_at, united
+from mixup_multi.integrations.text.attention_masks import MASKS, edited_at, united
 from mixup_multi.points import Edit, Edits, bare, check_points
 from mixup_multi.tree import Tree
 

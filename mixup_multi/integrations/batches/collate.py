@@ -12,10 +12,10 @@ from typing import Any
 from torch.utils.data import default_collate
 
 from mixup_multi.errors import SettingError
-from mixup_multi.integrations.blending import blended, check_blending
-from mixup_multi.integrations.labels import target_kind, targets_of
-from mixup_multi.integrations.method import objective_of
-from mixup_multi.integrations.worker_streams import Streams
+from mixup_multi.integrations.batches.blending import blended, check_blending
+from mixup_multi.integrations.batches.worker_streams import Streams
+from mixup_multi.integrations.loop.labels import target_kind, targets_of
+from mixup_multi.integrations.loop.method import objective_of
 from mixup_multi.objectives.objective import Objective
 
 

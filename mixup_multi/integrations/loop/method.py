@@ -18,11 +18,11 @@ from mixup_multi import door
 from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
 from mixup_multi.errors import SettingError
-from mixup_multi.integrations.averages import Averages
-from mixup_multi.integrations.checks import check_first_step
-from mixup_multi.integrations.labels import target_kind, targets_of
-from mixup_multi.integrations.processes import rank
-from mixup_multi.integrations.training_part import Inputs, training_part
+from mixup_multi.integrations.loop.averages import Averages
+from mixup_multi.integrations.loop.checks import check_first_step
+from mixup_multi.integrations.loop.labels import target_kind, targets_of
+from mixup_multi.integrations.loop.processes import rank
+from mixup_multi.integrations.loop.training_part import Inputs, training_part
 from mixup_multi.objectives.objective import Memory, Objective, Terms, TrainingPart
 from mixup_multi.streams import seed_of, stream
 from mixup_multi.tree import Tree

@@ -1,0 +1,1 @@
+"""Mixing where batches are made: collate functions and their workers' streams."""

@@ -1,0 +1,1 @@
+"""What `Method` is made of: labels, averages, processes, and the training part that a user has."""
