@@ -9,7 +9,7 @@ import pytest
 
 from mixup_multi.cli.plan import plan
 from mixup_multi.objectives.mixupe import FORMS
-from mixup_multi.recipe.load import shipped_recipes
+from mixup_multi.recipe.shipped import shipped_recipes
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from mixup_multi.errors import SettingError, did_you_mean
 from mixup_multi.recipe.explain import Place, explained
 from mixup_multi.recipe.schema import Matrix, Recipe
-
-
-def shipped_recipes() -> dict[str, Path]:
-    """Return the recipes that come with the package, by name."""
-    return _shipped("")
-
-
-def shipped_evaluations() -> dict[str, Path]:
-    """Return the lists of evaluations that come with the package, by name."""
-    return _shipped("evaluations")
-
-
-def _shipped(below: str) -> dict[str, Path]:
-    packaged = Path(str(files("mixup_multi"))) / "_recipes"
-    folder = packaged if packaged.is_dir() else packaged.parents[1] / "recipes"
-    return {path.stem: path for path in sorted((folder / below).glob("*.yaml"))}
+from mixup_multi.recipe.shipped import shipped_evaluations, shipped_recipes
 
 
 def find_recipe(name: str) -> Path:

@@ -77,7 +77,7 @@ def test_doctor_tells_versions_data_and_that_all_is_well(tmp_path) -> None:
     found = json.loads(said("doctor", "--data", str(tmp_path), "--json"))
     assert found["problems"] == []
     offered = set(metadata("mixup-multi").get_all("Provides-Extra") or ())
-    assert set(found["extras"]) == offered - {"dev", "test"}
+    assert set(found["extras"]) == offered - {"dev", "docs", "test"}
     assert found["versions"]["torch"].startswith("2.11")
     there = {place["name"]: place["there"] for place in found["datasets"]}
     assert (there["images/cifar10"], there["images/svhn"]) == ("yes", "no")
@@ -88,7 +88,7 @@ def test_doctor_tells_versions_data_and_that_all_is_well(tmp_path) -> None:
 
 def test_doctor_names_what_is_missing_or_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     needs = ["torch>=99", "no-such-package>=1", "ray>=99; extra == 'ray'"]
-    monkeypatch.setattr("mixup_multi.cli.doctor.requires", lambda _: needs)
+    monkeypatch.setattr("mixup_multi.cli.diagnosis.requires", lambda _: needs)
     done = invoke("doctor")
     assert done.code == 2
     assert "torch>=99 is required and 2.11.0" in done.out
