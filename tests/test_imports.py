@@ -135,7 +135,7 @@ def test_listing_adapters_leaves_heavy_packages_alone() -> None:
 
 
 def test_help_needs_no_torch() -> None:
-    loaded = _modules_after("import mixup_multi.cli; import mixup_multi")
+    loaded = _modules_after("import mixup_multi.cli.app, mixup_multi.cli.ends, mixup_multi")
     assert "typer" in loaded
     assert not loaded & {*HEAVY, "torch", "pydantic"}
 

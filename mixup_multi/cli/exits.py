@@ -35,8 +35,12 @@ class Stopped(Exception):  # noqa: N818 - no error
         self.code = code_of(cause)
 
 
-class PipeClosed(Exception):  # noqa: N818 - no error
-    """Whatever read the output has gone."""
+class PipeClosed(BaseException):
+    """Whatever read the output has gone: no failure of the cell that was being trained."""
+
+
+class StdoutError(BaseException):
+    """stdout cannot be written, e.g. to a full disk; no failure of the cell either."""
 
 
 def code_of(stop: KeyboardInterrupt) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from mixup_multi.cli.exits import MISTAKE, PipeClosed, Stopped
+from mixup_multi.cli.exits import MISTAKE, Stopped
 from mixup_multi.cli.help import print_help, usage
 from mixup_multi.errors import SettingError, did_you_mean
 from mixup_multi.recipe.shipped import is_recipe
@@ -75,13 +75,11 @@ class Commands(typer.Typer):
 
 @contextmanager
 def _own_ends() -> Iterator[None]:
-    """Let Ctrl-C and a closed pipe through to `main`; click has codes of its own for them."""
+    """Let Ctrl-C through to `main`; click has a message and code of its own for it."""
     try:
         yield
     except KeyboardInterrupt as stop:
         raise Stopped(stop) from None
-    except BrokenPipeError:
-        raise PipeClosed from None
 
 
 def _no_command(group: Group, context: Any, name: str) -> str:

@@ -96,7 +96,7 @@ def _costs(cells: Iterable[Cell], shelf: Shelf) -> list[dict[str, Any]]:
         groups.setdefault(repr((cell.dataset, cell.model)), []).append(cell)
     return [
         {
-            "data_set": group[0].dataset.label,
+            "dataset": group[0].dataset.label,
             "model": group[0].model.label,
             "cells": len(group),
             **_cost(group[0], shelf),
@@ -112,7 +112,7 @@ def _costs_table(costs: Iterable[dict[str, Any]]) -> Table:
     for cost in costs:
         rows, steps, parameters = (cost[key] for key in ("rows", "steps", "parameters"))
         table.add_row(
-            *(escape(cost["data_set"]), escape(cost["model"]), str(cost["cells"])),
+            *(escape(cost["dataset"]), escape(cost["model"]), str(cost["cells"])),
             "no data" if rows is None else f"{rows:,}",
             "-" if steps is None else f"{steps:,}",
             "-" if parameters is None else _counted(parameters),

@@ -24,7 +24,7 @@ def errors(finished: Iterable[Finished], rules: Sequence[str]) -> list[Record]:
     table = error_table(finished)
     return [
         {
-            "data_set": dataset,
+            "dataset": dataset,
             "model": model,
             "method": method,
             "measure": "test error",
@@ -66,7 +66,7 @@ def measured(cells: Iterable[Cell], out: Path) -> list[Record]:
     """Return the rows of the table of evaluations, one a measure."""
     return [
         {
-            **dict(zip(("data_set", "model", "method"), row, strict=True)),
+            **dict(zip(("dataset", "model", "method"), row, strict=True)),
             "measure": label,
             "unit": unit,
             "n": len(values),

@@ -22,7 +22,7 @@ from rich.progress import Progress, ProgressColumn
 from rich.text import Text
 
 from mixup_multi.cli.exits import PipeClosed
-from mixup_multi.cli.plain import plain, speaks_unicode
+from mixup_multi.cli.streams import plain, speaks_unicode
 
 WITHOUT_TERMINAL = 1000
 """Columns of what is read by no person at once: wide enough that no table is folded."""

@@ -43,6 +43,8 @@ def _found(name: str, shipped: Mapping[str, Path]) -> Path:
     path = Path(name)
     if path.is_file():
         return path
+    if path.is_dir() and name not in shipped:
+        raise SettingError(f"{name} is a folder: expected a recipe file, or a shipped one's name")
     stem = path.name.removesuffix(".yaml").removesuffix(".yml")
     if stem in shipped and len(path.parts) <= 2:
         return shipped[stem]
@@ -80,8 +82,12 @@ class Document:
             line = f":{mark.line + 1}" if mark is not None else ""
             reason = (error.problem or error.context or "cannot be read").strip()
             raise SettingError(f"{path}{line}: not valid YAML: {reason}") from error
+        except UnicodeDecodeError as error:
+            raise SettingError(f"{path}: this is no text in UTF-8, so no recipe") from error
         except Exception as error:  # ruamel's constructors raise anything on odd tags
             raise SettingError(f"{path}: cannot be read: {error}") from error
+        if self.content is None:
+            raise SettingError(f"{path}: this recipe is empty: it needs at least title, datasets, models and methods")
         if not isinstance(self.content, Mapping):
             raise SettingError(f"{path}: a recipe is a mapping of keys; this file is not one")
 
