@@ -224,6 +224,7 @@ def setting_error(error: ValidationError) -> SettingError:
     if first["type"] == "missing":
         return SettingError(f"{where}: this setting is missing", path[:-1])
     message = first["msg"][0].lower() + first["msg"][1:]
+    message = message.replace("a valid array", "a list, e.g. [a, b]")
     return SettingError(f"{where} is {given!r}: {message}", path)
 
 

@@ -63,7 +63,9 @@ def _otherwise(error: Exception) -> int:
     if isinstance(error, ModuleNotFoundError):
         if (error.name or "mixup_multi").startswith("mixup_multi"):
             raise error
-        return _mistake("MissingPackage", f"{_absent(error)}; `{NAME} doctor` says what else")
+        return _mistake(
+            "MissingPackage", f"{_absent(error)}; `{NAME} doctor` says what else is missing"
+        )
     if hasattr(error, "format_message"):  # click's complaint of a command line
         from mixup_multi.cli.program import told
 

@@ -83,13 +83,13 @@ def print_lists(what: str | None, terminal: Terminal) -> None:
         found = {name: [_entry(LISTS[name][0], row) for row in LISTS[name][1]()] for name in asked}
         terminal.answer(found)
         return
-    console = terminal.console
     for name in asked:
         headings, rows = LISTS[name]
         table = Table(*headings, title=name, title_justify="left", box=None, pad_edge=False)
         for row in rows():
             table.add_row(*map(escape, row))
-        console.print(table, "")
+        terminal.show(table)
+        terminal.say("")
 
 
 def _entry(headings: tuple[str, ...], row: tuple[str, ...]) -> dict[str, str]:

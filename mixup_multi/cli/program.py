@@ -115,4 +115,5 @@ def told(error: Any) -> str:
     else:
         text = error.format_message().replace("Value error, ", "").strip().rstrip(".")
         text = text[:1].lower() + text[1:]
-    return text if context is None else f"{text}. Usage: {usage(context)}"
+    stop = "" if text.endswith("?") else "."
+    return text if context is None else f"{text}{stop} Usage: {usage(context)}"

@@ -96,8 +96,13 @@ class Terminal:
         self.failures.print(markup, soft_wrap=True)
 
     def show(self, thing: RenderableType) -> None:
-        """Print a table."""
-        self.console.print(thing)
+        """Print a table; without the spaces that fill its lines, where no terminal needs them."""
+        if self.console.is_terminal or self.quiet:
+            self.console.print(thing)
+            return
+        with self.console.capture() as captured:
+            self.console.print(thing)
+        self.console.file.writelines(f"{one.rstrip()}\n" for one in captured.get().splitlines())
 
     def bars(self, *columns: ProgressColumn) -> Progress:
         """Return bars that go when they are full, and that are shown on a terminal only."""

@@ -74,6 +74,7 @@ class Document:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.assigned: dict[Place, str] = {}
         try:
             self.text = path.read_text(encoding="utf-8")
             self.content = YAML(typ="rt").load(self.text)
@@ -87,7 +88,9 @@ class Document:
         except Exception as error:  # ruamel's constructors raise anything on odd tags
             raise SettingError(f"{path}: cannot be read: {error}") from error
         if self.content is None:
-            raise SettingError(f"{path}: this recipe is empty: it needs at least title, datasets, models and methods")
+            raise SettingError(
+                f"{path}: this recipe is empty: it needs at least title, datasets, models and methods"
+            )
         if not isinstance(self.content, Mapping):
             raise SettingError(f"{path}: a recipe is a mapping of keys; this file is not one")
 
@@ -99,8 +102,18 @@ class Document:
         """
         key, value = parse_assignment(assignment)
         *parents, last = key.split(".")
+        self.assigned[self._new(key.split("."))] = assignment
         for root in self._roots(key.split(".")[0]):
             self._descend(root, parents)[last] = value
+
+    def _new(self, keys: Sequence[str]) -> Place:
+        """Return the part of a key that the file does not have, or the whole key."""
+        place = self.content
+        for number, key in enumerate(keys, start=1):
+            if not isinstance(place, Mapping) or key not in place:
+                return tuple(keys[:number])
+            place = place[key]
+        return tuple(keys)
 
     def _roots(self, first: str) -> list[Any]:
         """Return the mappings to change: the file's top, and every part that has the key itself."""
@@ -143,7 +156,11 @@ class Document:
         return path if own or path[2] not in self.content else path[2:]
 
     def where(self, path: Place) -> str:
-        """Return `file:line` of `path`, as far as the file has it."""
+        """Return `file:line` of `path`, as far as the file has it, or the `--set` that set it."""
+        inside = path[2:] if path[:1] == ("parts",) else path
+        for key, assignment in self.assigned.items():
+            if inside[: len(key)] == key:
+                return f"--set {assignment}"
         line = self.line(path)
         return f"{self.path}:{line}" if line is not None else f"{self.path}"
 
