@@ -15,7 +15,7 @@ from mixup_multi.cli.exits import DONE, MISTAKE
 from mixup_multi.cli.plan import plan
 from mixup_multi.cli.remembered import remember
 from mixup_multi.cli.sizes import to_download, total
-from mixup_multi.cli.terminal import Terminal
+from mixup_multi.cli.terminal import Terminal, plain_table
 from mixup_multi.engine.source import Data, Dataset, Trial
 from mixup_multi.errors import DataError, SettingError, did_you_mean
 from mixup_multi.recipe.load import parse_assignment
@@ -149,7 +149,7 @@ def print_places(root: Path, terminal: Terminal) -> None:
 
 def places_table(found: Sequence[Mapping[str, str]]) -> Table:
     """Return the data sets, where they are looked for, and how large a download is."""
-    table = Table("data set", "there", "download", "where", box=None, pad_edge=False)
+    table = plain_table("data set", "there", "download", "where")
     for place in found:
         table.add_row(*(escape(place[key]) for key in ("name", "there", "download", "where")))
     return table

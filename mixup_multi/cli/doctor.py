@@ -14,7 +14,7 @@ from rich.table import Table
 from mixup_multi.cli import diagnosis
 from mixup_multi.cli.exits import DONE, MISTAKE
 from mixup_multi.cli.sizes import in_words, to_download, total
-from mixup_multi.cli.terminal import Terminal
+from mixup_multi.cli.terminal import Terminal, plain_table
 from mixup_multi.grid.versions import versions
 
 
@@ -115,7 +115,7 @@ def _free(place: Mapping[str, Any]) -> str:
 
 
 def _datasets(found: Sequence[Mapping[str, str]]) -> Table:
-    table = Table("data set", "there", "to download", box=None, pad_edge=False)
+    table = plain_table("data set", "there", "to download")
     for place in found:
         size = place["download"] or "unknown" if place["there"] == "no" else ""
         table.add_row(escape(place["name"]), place["there"], size)

@@ -63,9 +63,7 @@ def _otherwise(error: Exception) -> int:
     if isinstance(error, ModuleNotFoundError):
         if (error.name or "mixup_multi").startswith("mixup_multi"):
             raise error
-        return _mistake(
-            "MissingPackage", f"{_absent(error)}; `{NAME} doctor` says what else is missing"
-        )
+        return _mistake("MissingPackage", _absent(error))
     if hasattr(error, "format_message"):  # click's complaint of a command line
         from mixup_multi.cli.program import told
 
@@ -91,4 +89,5 @@ def _said(kind: str, message: str, code: int) -> int:
 
 
 def _absent(error: ModuleNotFoundError) -> str:
-    return f"the package {(error.name or '').partition('.')[0]}, which this needs, is not installed"
+    package = (error.name or "").partition(".")[0]
+    return f"this needs the package {package}, which is not installed; see `{NAME} doctor`"

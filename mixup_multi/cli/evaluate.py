@@ -115,7 +115,7 @@ def print_evaluations(terminal: Terminal, cells: Iterable[Cell], out: Path) -> N
     for name in ("data set", "model", "method"):
         grid.add_column(name, overflow="fold")
     for label, unit in units.items():
-        grid.add_column(escape(f"{label} {unit}"), justify="right")
+        grid.add_column(escape(f"{label} {unit}"), justify="right", overflow="fold")
     for row, labels in found.items():
         values = [labels[label][1] if label in labels else [] for label in units]
         grid.add_row(*map(escape, row), *map(_spread, values))

@@ -8,11 +8,10 @@ from functools import partial
 from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
 
 from mixup_multi import door
 from mixup_multi.cli.remembered import remember
-from mixup_multi.cli.terminal import Terminal
+from mixup_multi.cli.terminal import Terminal, plain_table
 from mixup_multi.engine.source import Dataset
 from mixup_multi.entries import plural_of
 from mixup_multi.errors import SettingError, did_you_mean
@@ -85,7 +84,7 @@ def print_lists(what: str | None, terminal: Terminal) -> None:
         return
     for name in asked:
         headings, rows = LISTS[name]
-        table = Table(*headings, title=name, title_justify="left", box=None, pad_edge=False)
+        table = plain_table(*headings, title=name, title_justify="left")
         for row in rows():
             table.add_row(*map(escape, row))
         terminal.show(table)

@@ -13,7 +13,7 @@ from rich.table import Table
 from mixup_multi.cli.codecs import codec_lines
 from mixup_multi.cli.plan import Planned, plan
 from mixup_multi.cli.searches import judged, search_lines
-from mixup_multi.cli.terminal import Terminal
+from mixup_multi.cli.terminal import Terminal, plain_table
 from mixup_multi.engine.order import epoch_batches
 from mixup_multi.engine.source import Data
 from mixup_multi.errors import MissingDataError, MixupMultiError
@@ -106,9 +106,9 @@ def _costs(cells: Iterable[Cell], shelf: Shelf) -> list[dict[str, Any]]:
 
 
 def _costs_table(costs: Iterable[dict[str, Any]]) -> Table:
-    table = Table("data set", "model", box=None, pad_edge=False)
+    table = plain_table("data set", "model")
     for column in ("cells", "rows", "steps", "parameters"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", overflow="fold")
     for cost in costs:
         rows, steps, parameters = (cost[key] for key in ("rows", "steps", "parameters"))
         table.add_row(

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from rich.console import Console, RenderableType
 from rich.progress import Progress, ProgressColumn
+from rich.table import Column, Table
 from rich.text import Text
 
 from mixup_multi.cli.exits import PipeClosed
@@ -61,6 +62,12 @@ def paper(
     told = file.isatty() or os.environ.get("COLUMNS", "").isdigit()
     width = None if told else without_terminal
     return Paper(stderr=stderr, quiet=quiet, width=width, highlight=False)
+
+
+def plain_table(*headings: str, **settings: Any) -> Table:
+    """Return a table without lines whose texts are folded where it is narrow, and never cut."""
+    columns = [Column(heading, overflow="fold") for heading in headings]
+    return Table(*columns, box=None, pad_edge=False, **settings)
 
 
 @dataclass(frozen=True)

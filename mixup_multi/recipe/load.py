@@ -89,7 +89,7 @@ class Document:
             raise SettingError(f"{path}: cannot be read: {error}") from error
         if self.content is None:
             raise SettingError(
-                f"{path}: this recipe is empty: it needs at least title, datasets, models and methods"
+                f"{path}: this recipe is empty; `mixup-multi show quickstart` shows a whole one"
             )
         if not isinstance(self.content, Mapping):
             raise SettingError(f"{path}: a recipe is a mapping of keys; this file is not one")
