@@ -14,12 +14,19 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import is_dataclass
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
+from mixup_multi.entries import ADAPTERS as ADAPTERS
+from mixup_multi.entries import ANALYSES as ANALYSES
+from mixup_multi.entries import CODECS as CODECS
+from mixup_multi.entries import EVALUATIONS as EVALUATIONS
+from mixup_multi.entries import MADE as MADE
+from mixup_multi.entries import OBJECTIVES as OBJECTIVES
+from mixup_multi.entries import entries
+from mixup_multi.entries import kind_of as kind_of
+from mixup_multi.entries import names as names
 from mixup_multi.errors import SettingError, did_you_mean
 
 __all__ = [
@@ -38,42 +45,8 @@ __all__ = [
     "names",
 ]
 
-ADAPTERS = "mixup_multi.adapters"
-"""The entry-point group of adapters."""
-OBJECTIVES = "mixup_multi.objectives"
-"""The entry-point group of methods."""
-EVALUATIONS = "mixup_multi.evaluations"
-"""The entry-point group of evaluations."""
-ANALYSES = "mixup_multi.analyses"
-"""The entry-point group of analyses."""
-CODECS = "mixup_multi.codecs"
-"""The entry-point group of codecs."""
-MADE = {
-    OBJECTIVES: ("draw", "loss"),
-    "mixup_multi.attacks": ("perturb",),
-    CODECS: (),
-    "mixup_multi.predictors": ("probabilities",),
-    EVALUATIONS: ("measure",),
-    ANALYSES: ("compute", "draw"),
-}
-"""What is made by name, by entry-point group, and the methods by which it is known.
-
-A class whose attribute `entry_points` names one of these groups can be a setting of another: the
-recipe then gives a mapping with a `name`.
-"""
 LATER = ("p", "bandwidth", "task")
 """Settings that methods and data sets of earlier versions did not have; see `check_settings`."""
-
-
-def names(group: str) -> tuple[str, ...]:
-    """Return the names that are installed in an entry-point group."""
-    return tuple(sorted(_points(group)))
-
-
-@cache
-def _points(group: str) -> dict[str, EntryPoint]:
-    """Return a group's entry points by name; asking all installed packages takes milliseconds."""
-    return {point.name: point for point in reversed(list(entry_points(group=group)))}
 
 
 def load(group: str, name: str) -> Any:
@@ -92,8 +65,8 @@ def load(group: str, name: str) -> Any:
                 f"{kind} {name!r} cannot be imported ({type(error).__name__}: {error}); expected"
                 " module:attribute of a module that is installed or lies in this folder"
             ) from error
-    if name in _points(group):
-        return _points(group)[name].load()
+    if name in entries(group):
+        return entries(group)[name].load()
     raise SettingError(f"there is no {kind} {name!r}{did_you_mean(name, names(group))}")
 
 
@@ -128,12 +101,6 @@ def load_maker(group: str, name: str) -> Callable[..., Any]:
 def load_objective(name: str) -> Callable[..., Any]:
     """Return the callable that makes the objective called `name`; see `load_maker`."""
     return load_maker(OBJECTIVES, name)
-
-
-def kind_of(group: str) -> str:
-    """Return what an entry-point group's members are, for messages: `objective`, `attack`."""
-    plural = group.rpartition(".")[2]
-    return f"{plural.removesuffix('es')}is" if plural.endswith("yses") else plural.removesuffix("s")
 
 
 def _one_of(group: str) -> str:
@@ -273,6 +240,7 @@ def setting_error(error: ValidationError) -> SettingError:
     if first["type"] == "missing":
         return SettingError(f"{where}: this setting is missing", path[:-1])
     message = first["msg"][0].lower() + first["msg"][1:]
+    message = message.replace("a valid array", "a list, e.g. [a, b]")
     return SettingError(f"{where} is {given!r}: {message}", path)
 
 

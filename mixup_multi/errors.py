@@ -68,8 +68,13 @@ class WriteError(OutputError):
     """A file that cannot be written (a full disk, a read-only folder): nothing can go on."""
 
 
+FEW = 12
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Return `"; did you mean 'x'?"` for the choice nearest to `name`, or what there is.
+
+    Where there is a near one, the others are named only if they are few.
 
     >>> did_you_mean("mixpu", ["erm", "mixup"])
     "; did you mean 'mixup'? Known: erm, mixup"
@@ -79,4 +84,6 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     known = sorted(choices)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     listed = ", ".join(known[:40]) + (", ..." if len(known) > 40 else "")
+    if near and len(known) > FEW:
+        return f"; did you mean {near[0]!r}?"
     return f"; did you mean {near[0]!r}? Known: {listed}" if near else f". Known: {listed}"

@@ -10,16 +10,17 @@ from typing import Any
 
 import typer
 
-PLACES = ("data", "out")  # they differ from machine to machine and decide no number
+UNSAID = ("data", "out", "quiet", "json_")
+"""Parameters that decide no number, only where things are and how they are told."""
 
 
 def given_command(context: typer.Context) -> str:
-    """Return the command that is running with the options that were typed, but its folders."""
+    """Return the command that is running with what was typed that decides a number."""
     words = ["mixup-multi", str(context.info_name)]
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE" and name not in PLACES:
+        if source is not None and source.name == "COMMANDLINE" and name not in UNSAID:
             option = parameter.opts[0] if parameter.param_type_name == "option" else None
             words += _words(option, parameter.secondary_opts, context.params[name])
     return shlex.join(words)

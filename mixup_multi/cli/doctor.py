@@ -2,113 +2,121 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-from importlib.metadata import PackageNotFoundError, requires, version
-from importlib.util import find_spec
+import platform
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from packaging.requirements import Requirement
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mixup_multi.cli.data import places
-from mixup_multi.engine.cache import cache_folder
-from mixup_multi.engine.memory import pick_device
-from mixup_multi.errors import OutputError
-from mixup_multi.grid.folder.environment import environment
-
-EXTRAS = {
-    "fabric": "lightning_fabric",
-    "ray": "ray",
-    "corruptions": "imagecorruptions",
-    "tensorboard": "tensorboard",
-    "autoattack": "pyautoattack",
-    "mlflow": "mlflow",
-    "hpo": "optuna",
-}
-"""The extras that runs can use, each with the module that it brings."""
+from mixup_multi.cli import diagnosis
+from mixup_multi.cli.exits import DONE, MISTAKE
+from mixup_multi.cli.sizes import in_words, to_download, total
+from mixup_multi.cli.terminal import Terminal, plain_table
+from mixup_multi.grid.folder.versions import versions
 
 
-def print_doctor(root: Path, *, as_json: bool) -> int:
-    """Print what was found; return 2 where something that is required is absent or too old."""
-    found = diagnosis(root)
-    if as_json:
-        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+def print_doctor(root: Path | None, terminal: Terminal) -> int:
+    """Print what was found; return 2 where something that runs need is absent or broken."""
+    found = diagnosed((root or Path("data")).expanduser())
+    code = MISTAKE if found["problems"] else DONE
+    if terminal.as_json:
+        terminal.answer({"exit_code": code, **found})
     else:
-        _print(found)
-    return 2 if found["problems"] else 0
+        _print(terminal, found)
+    return code
 
 
-def diagnosis(root: Path) -> dict[str, Any]:
-    """Return versions, devices, extras, the cache, data sets, and what is wrong."""
-    made_with = environment(pick_device("auto"), 1)
-    cache, problems = _cache()
+def diagnosed(root: Path) -> dict[str, Any]:
+    """Return versions, devices, extras, folders, data sets, and what is wrong."""
+    machine, no_torch = diagnosis.machine()
+    cache, no_cache = diagnosis.cache()
+    output, no_output = diagnosis.output()
+    datasets, no_adapters = diagnosis.datasets(root)
+    needed = diagnosis.packages()
     return {
-        "versions": {"python": made_with["python"], **made_with["packages"]},
-        "device": made_with["device"],
-        "device_name": made_with["device_name"],
-        "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
-        "cpu_count": made_with["cpu_count"],
-        "extras": {extra: find_spec(module) is not None for extra, module in EXTRAS.items()},
+        "versions": {"python": platform.python_version(), **versions()},
+        **machine,
+        "extras": diagnosis.extras(),
         "cache": cache,
-        "data": str(root.absolute()),
-        "datasets": places(root),
-        "problems": [*problems, *_requirements()],
+        "output": output,
+        "data": diagnosis.data(root),
+        "datasets": datasets,
+        "to_download": total(to_download(datasets)),
+        # A package that is missing is the cause of what cannot be imported, and so comes first.
+        "problems": [
+            *needed,
+            *no_torch,
+            *no_adapters,
+            *diagnosis.strangers(),
+            *no_cache,
+            *no_output,
+        ],
     }
 
 
-def _cache() -> tuple[str, list[str]]:
-    try:
-        folder = cache_folder()
-    except OutputError as error:
-        return "", [str(error)]
-    if not os.access(folder, os.W_OK):
-        return str(folder), [f"the cache folder {folder} cannot be written; set MIXUP_MULTI_CACHE"]
-    return str(folder), []
-
-
-def _requirements() -> list[str]:
-    """Return what this package requires, without extras, and does not find as it needs it."""
-    said = []
-    for line in requires("mixup-multi") or ():
-        requirement = Requirement(line)
-        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
-            continue
-        try:
-            there = version(requirement.name)
-        except PackageNotFoundError:
-            there = ""
-        if not requirement.specifier.contains(there or "0", prereleases=True):
-            has = f"{there} is installed" if there else "it is not installed"
-            said.append(f"{requirement} is required and {has}: pip install '{requirement}'")
-    return said
-
-
-def _print(found: dict[str, Any]) -> None:
-    console = Console()
-
-    def say(text: str) -> None:
-        console.print(text, highlight=False, soft_wrap=True)
-
-    versions = ", ".join(f"{name} {v or 'absent'}" for name, v in found["versions"].items())
-    say(f"[bold]versions[/]  {escape(versions)}")
-    gpus = ", ".join(found["gpus"]) or "no GPU"
-    say(f"[bold]device[/]    {escape(found['device_name'])}, {found['cpu_count']} cores; {gpus}")
-    extras = ", ".join(f"{n} {'yes' if there else 'no'}" for n, there in found["extras"].items())
-    say(f"[bold]extras[/]    {escape(extras)}   (pip install 'mixup-multi\\[NAME]')")
-    say(f"[bold]cache[/]     {escape(found['cache'])}")
-    say(f"[bold]data[/]      {escape(found['data'])}")
-    table = Table("data set", "there", "to download", box=None, pad_edge=False)
-    for place in found["datasets"]:
-        size = place["download"] if place["there"] == "no" else ""
-        table.add_row(escape(place["name"]), place["there"], size)
-    console.print(table)
+def _print(terminal: Terminal, found: Mapping[str, Any]) -> None:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold")
+    grid.add_column(overflow="fold")
+    for title, lines in _parts(found):
+        for number, line in enumerate(lines):
+            grid.add_row("" if number else title, escape(line))
+    terminal.show(grid)
+    terminal.say("")
+    terminal.show(_datasets(found["datasets"]))
+    terminal.say(f"\nto download: {escape(found['to_download'])}")
     for problem in found["problems"]:
-        say(f"[red]problem[/]   {escape(problem)}")
+        terminal.say(f"[red]problem[/]  {escape(problem)}")
     if not found["problems"]:
-        say("[green]no problems found[/]")
+        terminal.say("[green]no problems found[/]")
+
+
+def _parts(found: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return titles with their lines."""
+    gpus = [f"{gpu['name']}, {in_words(gpu['bytes'])}" for gpu in found["gpus"]]
+    cache, data, output = (found[key] for key in ("cache", "data", "output"))
+    held = f"{in_words(cache['bytes'])} in {cache['files']} files"
+    there = "is there" if data["exists"] else "is not there yet"
+    versions = [f"{name} {version or 'absent'}" for name, version in found["versions"].items()]
+    return [
+        ("versions", [", ".join(versions)]),
+        ("processor", [f"{found['device_name'] or 'unknown'}, {_threads(found)}"]),
+        ("GPUs", gpus or ["none"]),
+        ("extras", _extras(found["extras"])),
+        ("cache", [f"{cache['path']}: {held}; {_state(cache)} (MIXUP_MULTI_CACHE)"]),
+        ("data", [f"{data['path']}: {there}; {_free(data)} (--data, MIXUP_MULTI_DATA)"]),
+        ("output", [f"{output['path']}: {_state(output)} (--out)"]),
+    ]
+
+
+def _threads(found: Mapping[str, Any]) -> str:
+    said = f"{found['cpu_count']} cores; torch's threads: {found['threads'] or '-'}"
+    given = os.environ.get("OMP_NUM_THREADS")
+    return f"{said} (OMP_NUM_THREADS={given})" if given else said
+
+
+def _extras(extras: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    here = [name for name, one in extras.items() if one["installed"]]
+    return [
+        f"installed: {', '.join(here) or 'none'}",
+        *(f"{name}: {one['install']}" for name, one in extras.items() if not one["installed"]),
+    ]
+
+
+def _state(place: Mapping[str, Any]) -> str:
+    return f"{'can' if place['writable'] else 'CANNOT'} be written, {_free(place)}"
+
+
+def _free(place: Mapping[str, Any]) -> str:
+    return "free space unknown" if place["free"] is None else f"{in_words(place['free'])} free"
+
+
+def _datasets(found: Sequence[Mapping[str, str]]) -> Table:
+    table = plain_table("data set", "there", "to download")
+    for place in found:
+        size = place["download"] or "unknown" if place["there"] == "no" else ""
+        table.add_row(escape(place["name"]), place["there"], size)
+    return table

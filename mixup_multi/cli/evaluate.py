@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from mixup_multi.cli.exits import DONE, MISTAKE
+from mixup_multi.cli.summary import measured, measurements
+from mixup_multi.cli.terminal import Terminal
 from mixup_multi.engine.memory import pick_device
 from mixup_multi.errors import OutputError, SettingError
 from mixup_multi.grid.evaluate import (
@@ -23,7 +25,6 @@ from mixup_multi.grid.evaluate import (
     evaluate,
     evaluation_of,
     headline,
-    known,
     missing,
 )
 from mixup_multi.grid.folder.shelf import Site
@@ -46,17 +47,21 @@ class EvaluateOptions:
     device: str
 
 
-def evaluate_folders(outs: Sequence[Path], asked: str, options: EvaluateOptions) -> int:
-    """Measure all finished cells of output folders; return 0, or 2 where something failed."""
+def evaluate_folders(
+    outs: Sequence[Path], asked: str, options: EvaluateOptions, terminal: Terminal
+) -> int:
+    """Measure all finished cells of output folders, and return the exit code."""
     choices = _choices_of(asked)
-    console = Console()
     device = pick_device(options.device)
-    failed = 0
+    failed, folders = 0, []
     for out in outs:
         cells = [replace(cell, evaluations=choices) for cell in finished_cells_in(out)]
-        failed += evaluate_cells(console, cells, Site(options.data, out, device))
-        print_evaluations(console, cells, out)
-    return 2 if failed else 0
+        failed += evaluate_cells(terminal, cells, Site(options.data, out, device))
+        print_evaluations(terminal, cells, out)
+        folders.append({"out": str(out), "cells": len(cells), "evaluations": measured(cells, out)})
+    code = MISTAKE if failed else DONE
+    terminal.answer({"exit_code": code, "evaluations_failed": failed, "folders": folders})
+    return code
 
 
 def finished_cells_in(out: Path) -> list[Cell]:
@@ -79,7 +84,7 @@ def finished_cells_in(out: Path) -> list[Cell]:
     return cells
 
 
-def evaluate_cells(console: Console, cells: Sequence[Cell], site: Site) -> int:
+def evaluate_cells(terminal: Terminal, cells: Sequence[Cell], site: Site) -> int:
     """Make what evaluations are missing, showing how far it is; return how many failed.
 
     Cells that are not done are left out.
@@ -90,42 +95,31 @@ def evaluate_cells(console: Console, cells: Sequence[Cell], site: Site) -> int:
         return 0
     failed = 0
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn())
-    progress = Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with progress:
+    with terminal.bars(*columns, TimeRemainingColumn()) as progress:
         bar = progress.add_task("evaluating", total=number)
         for done, asked in enumerate(evaluate(due, site), start=1):
             failed += asked.record is None
-            console.print(_line(asked, done, number), highlight=False, soft_wrap=True)
+            say = terminal.fail if asked.record is None else terminal.say
+            say(_line(asked, done, number))
             progress.update(bar, completed=done)
     return failed
 
 
-def print_evaluations(console: Console, cells: Iterable[Cell], out: Path) -> None:
+def print_evaluations(terminal: Terminal, cells: Iterable[Cell], out: Path) -> None:
     """Print a table of what was measured: the mean over trials and folds, and its spread."""
-    made = [asked for cell in cells for asked in known(cell, out)]
-    if not made:
+    found = measurements(cells, out)
+    units = {label: unit for row in found.values() for label, (unit, _) in row.items()}
+    if not found:
         return
-    labels = list(dict.fromkeys(asked.choice.label for asked in made))
-    units = {asked.choice.label: asked.record["unit"] for asked in made if asked.record}
     grid = Table(title="Evaluations of the last epoch's weights", title_style="bold")
     for name in ("data set", "model", "method"):
         grid.add_column(name, overflow="fold")
-    for label in labels:
-        grid.add_column(escape(f"{label} {units[label]}"), justify="right")
-    places: dict[tuple[str, ...], dict[str, list[float]]] = {}
-    for asked in made:
-        row = tuple(choice.label for choice in asked.cell.choices().values())
-        values = places.setdefault(row, {}).setdefault(asked.choice.label, [])
-        values.append(headline(asked.record or {}))
-    for row, found in places.items():
-        grid.add_row(*map(escape, row), *(_spread(found.get(label, [])) for label in labels))
-    console.print(grid)
+    for label, unit in units.items():
+        grid.add_column(escape(f"{label} {unit}"), justify="right", overflow="fold")
+    for row, labels in found.items():
+        values = [labels[label][1] if label in labels else [] for label in units]
+        grid.add_row(*map(escape, row), *map(_spread, values))
+    terminal.show(grid)
 
 
 def _spread(values: Sequence[float]) -> str:

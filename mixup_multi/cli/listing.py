@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import inspect
-import json
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from mixup_multi import door
+from mixup_multi.cli.remembered import remember
+from mixup_multi.cli.terminal import Terminal, plain_table
 from mixup_multi.engine.source import Dataset
+from mixup_multi.entries import plural_of
 from mixup_multi.errors import SettingError, did_you_mean
-from mixup_multi.recipe.load import load_recipe, shipped_recipes
+from mixup_multi.recipe.load import load_recipe
+from mixup_multi.recipe.shipped import shipped_recipes
 
 Rows = Iterator[tuple[str, ...]]
 
@@ -63,7 +63,7 @@ LISTS: dict[str, tuple[tuple[str, ...], Callable[[], Rows]]] = {
     "models": (("adapter", "model", ""), _models),
     "methods": (("method", ""), partial(_made, door.OBJECTIVES)),
     **{
-        group.rpartition(".")[2]: ((door.kind_of(group), ""), partial(_made, group))
+        plural_of(group): ((door.kind_of(group), ""), partial(_made, group))
         for group in door.MADE
         if group != door.OBJECTIVES
     },
@@ -71,22 +71,24 @@ LISTS: dict[str, tuple[tuple[str, ...], Callable[[], Rows]]] = {
 }
 
 
-def print_lists(what: str | None, *, as_json: bool = False) -> None:
+def print_lists(what: str | None, terminal: Terminal) -> None:
     """Print one list, or all."""
     if what is not None and what not in LISTS:
         raise SettingError(f"there is no list {what!r}{did_you_mean(what, LISTS)}")
     asked = [what] if what else list(LISTS)
-    if as_json:
+    if "datasets" in asked:
+        remember()
+    if terminal.as_json:
         found = {name: [_entry(LISTS[name][0], row) for row in LISTS[name][1]()] for name in asked}
-        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+        terminal.answer(found)
         return
-    console = Console()
     for name in asked:
         headings, rows = LISTS[name]
-        table = Table(*headings, title=name, title_justify="left", box=None, pad_edge=False)
+        table = plain_table(*headings, title=name, title_justify="left")
         for row in rows():
             table.add_row(*map(escape, row))
-        console.print(table, "")
+        terminal.show(table)
+        terminal.say("")
 
 
 def _entry(headings: tuple[str, ...], row: tuple[str, ...]) -> dict[str, str]:

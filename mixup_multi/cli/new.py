@@ -6,19 +6,18 @@ import os
 import shlex
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 
+from mixup_multi.cli.terminal import Terminal
 from mixup_multi.scaffold.project import new_project
 
 FIRST = {"adapter": "{module}/data.py", "method": "{module}.py"}
 """Where the changing of a new project begins."""
 
 
-def make_project(kind: str, name: str, into: Path) -> None:
+def make_project(kind: str, name: str, into: Path, terminal: Terminal) -> None:
     """Write a new project, and print its files and the commands that come next."""
     names, folder = new_project(kind, name, into)
-    console = Console()
     place = os.path.relpath(folder)
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     first = FIRST[kind].format(module=names.module)
@@ -34,4 +33,5 @@ def make_project(kind: str, name: str, into: Path) -> None:
         "",
         f"Then change it: the places are marked TO CHANGE, {first} first; README.md lists them.",
     ]
-    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+    terminal.say("\n".join(lines))
+    terminal.answer({"folder": str(folder), "files": files})

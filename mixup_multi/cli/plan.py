@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mixup_multi.cli.terminal import warn
 from mixup_multi.errors import SettingError, did_you_mean
 from mixup_multi.recipe.cell import Cell, Choice
 from mixup_multi.recipe.expand import analyses_of
@@ -76,6 +77,18 @@ def output_folder(given: Path | None, planned: Sequence[Planned]) -> Path:
     return given or Path("runs") / planned[0].name
 
 
-def data_root(given: Path | None) -> Path:
-    """Return the data root: as given (also by MIXUP_MULTI_DATA), else `data` here."""
-    return (given or Path("data")).expanduser()
+def data_root(given: Path | None, *, made: bool = False) -> Path:
+    """Return the data root: as given (also by MIXUP_MULTI_DATA), else `data` here.
+
+    One that was given and is not there is a likely typo, of which stderr hears, unless it will
+    be `made`; data sets that are embedded need none.
+
+    Raises:
+        SettingError: it is a file.
+    """
+    root = (given or Path("data")).expanduser()
+    if root.exists() and not root.is_dir():
+        raise SettingError(f"the data root {root} is a file: expected a folder (--data)")
+    if given is not None and not made and not root.exists():
+        warn(f"the data root {root} does not exist; only embedded data sets can be had")
+    return root

@@ -10,17 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 
+from mixup_multi.cli.terminal import Terminal
 from mixup_multi.recipe.cell import Cell
 
 
@@ -38,24 +31,23 @@ class TerminalWatcher:
 
     Attributes:
         results: of the done cells, by key.
+        failures: why the failed ones did, by key.
         failed_before: how many cells had failed in an earlier run.
     """
 
-    def __init__(self, console: Console, cells: Sequence[Cell]) -> None:
-        self.console = console
+    def __init__(self, terminal: Terminal, cells: Sequence[Cell]) -> None:
+        self.terminal = terminal
         self.numbers: dict[str, int] = {}
         self.results: dict[str, dict[str, Any]] = {}
+        self.failures: dict[str, str] = {}
         self.failed_before = 0
         self.bars: dict[tuple[str, str], _Bar] = {}
-        self.progress = Progress(
+        self.progress = terminal.bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TextColumn("{task.fields[status]}"),
             TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
         )
         self.expect(cells)
 
@@ -88,7 +80,7 @@ class TerminalWatcher:
         self.results[cell.key] = result
         self._drop(cell)
         if fresh:
-            self._print(
+            self.terminal.say(
                 f"{self._heading(cell)}: {_error(cell, result)},"
                 f" training error {result['train_error']:.2f} %, {result['seconds']:.1f} s"
             )
@@ -96,13 +88,14 @@ class TerminalWatcher:
     def cell_fails(self, cell: Cell, message: str, *, fresh: bool) -> None:
         """Print why."""
         self._drop(cell)
+        self.failures[cell.key] = message
         self.failed_before += not fresh
         when = "failed" if fresh else "failed earlier"
-        self._print(f"[red]{when}[/] {escape(cell.title)}: {escape(message)}")
+        self.terminal.fail(f"[red]{when}[/] {escape(cell.title)}: {escape(message)}")
 
     def says(self, message: str) -> None:
         """Print it."""
-        self._print(f"[yellow]{escape(message)}[/]")
+        self.terminal.say(f"[yellow]{escape(message)}[/]")
 
     def _heading(self, cell: Cell) -> str:
         return escape(f"[{self.numbers[cell.key]}/{len(self.numbers)}] {cell.title}")
@@ -127,9 +120,6 @@ class TerminalWatcher:
             self._refresh(bar)
         else:
             self.progress.remove_task(self.bars.pop(_kind(cell)).task)
-
-    def _print(self, text: str) -> None:
-        self.console.print(text, highlight=False, soft_wrap=True)
 
 
 def _error(cell: Cell, result: dict[str, Any]) -> str:

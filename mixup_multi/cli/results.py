@@ -31,13 +31,14 @@ class Shown:
 
 def print_results(
     console: Console, recipe: Recipe, cells: Sequence[Cell], results: Results, out: Path
-) -> None:
-    """Print a recipe's table, and of which cells it says nothing yet."""
+) -> Shown:
+    """Print a recipe's table, and of which cells it says nothing yet; return what it shows."""
     shown = finished_cells(cells, results, out)
     print_tables(console, recipe, shown.finished, shown.rules)
     for message in shown.left_out:
         text = f"  [yellow]not in the table[/] {escape(message)}"
         console.print(text, highlight=False, soft_wrap=True)
+    return shown
 
 
 def finished_cells(cells: Sequence[Cell], results: Results, out: Path) -> Shown:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 
 from mixup_multi.cli.analyses import run_analyses
 from mixup_multi.cli.evaluate import evaluate_cells, print_evaluations
+from mixup_multi.cli.exits import DONE, MISTAKE, code_of
 from mixup_multi.cli.plan import (
     Planned,
     distinct_analyses,
@@ -21,6 +22,8 @@ from mixup_multi.cli.plan import (
 from mixup_multi.cli.progress import TerminalWatcher
 from mixup_multi.cli.results import print_results
 from mixup_multi.cli.searches import chosen_lines, search_lines
+from mixup_multi.cli.summary import analysed, errors, failures, measured
+from mixup_multi.cli.terminal import Terminal
 from mixup_multi.engine.memory import pick_device
 from mixup_multi.errors import SettingError, WriteError
 from mixup_multi.grid.cells.watcher import Watcher
@@ -84,7 +87,9 @@ class RunOptions:
         return None if self.ray is None else RayOptions(self.ray, self.device, self.ray_gpus)
 
 
-def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOptions) -> int:
+def run_recipes(
+    names: Sequence[str], assignments: Sequence[str], options: RunOptions, terminal: Terminal
+) -> int:
     """Run recipes and return the exit code: 0, 2 where something failed, 130 after Ctrl-C."""
     cluster = options.cluster()
     device = pick_device(options.device if cluster is None else "cpu")
@@ -94,15 +99,31 @@ def run_recipes(names: Sequence[str], assignments: Sequence[str], options: RunOp
         keep_recipe(
             *(out, item.name, item.recipe, item.cells, options.command, item.text), item.analyses
         )
-    console = Console()
     site = Site(options.data, out, device, options.devices)
-    code = 0
+    ended = Ended(DONE)
     if any(item.templates for item in planned):
-        code = _run_cells(planned, site, options, cluster, console)
-    asked = distinct_analyses(planned)
-    if code == 130 or not asked:
-        return code
-    return max(code, run_analyses(console, asked, site, skip_missing=options.skip_missing))
+        ended = _run_cells(planned, site, options, cluster, terminal)
+    asked, code = distinct_analyses(planned), ended.code
+    if asked and code in (DONE, MISTAKE):
+        code = max(code, run_analyses(terminal, asked, site, skip_missing=options.skip_missing))
+    terminal.answer(
+        {
+            "exit_code": code,
+            "out": str(out),
+            "recipes": [item.name for item in planned],
+            **ended.numbers,
+            "analyses": analysed(asked, site),
+        }
+    )
+    return code
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What came of all cells: the exit code, and the numbers as plain values."""
+
+    code: int
+    numbers: dict[str, Any] = field(default_factory=dict)
 
 
 def _run_cells(
@@ -110,39 +131,55 @@ def _run_cells(
     site: Site,
     options: RunOptions,
     cluster: RayOptions | None,
-    console: Console,
-) -> int:
-    """Train and evaluate all cells, print their tables, and return the exit code."""
+    terminal: Terminal,
+) -> Ended:
+    """Train and evaluate all cells, and print their tables."""
     cells, out = distinct_cells(planned), site.out
-    watcher = TerminalWatcher(console, cells)
+    watcher = TerminalWatcher(terminal, cells)
     runner = _Runner(site, watcher, watcher, options, cluster)
     try:
         with watcher.progress, tracked(watcher, options.tracker, out) as runner.told:
             chosen = _run_all(planned, cells, runner)
         following = [cell for choices in chosen for choice in choices for cell in choice.cells]
-        unmeasured = evaluate_cells(console, [*cells, *following], site)
-    except KeyboardInterrupt:
+        unmeasured = evaluate_cells(terminal, [*cells, *following], site)
+    except KeyboardInterrupt as stop:
         known = len(watcher.numbers)
-        done = f"{len(watcher.results)} of {known} cells are done and kept in {out}"
-        _say(console, f"\nStopped. {done}. To go on, run the same command again.")
-        return 130
+        done = f"{len(watcher.results)} of {known} cells are done and kept in {escape(str(out))}"
+        terminal.fail(f"\nStopped. {done}. To go on, run the same command again.")
+        return Ended(code_of(stop), _counts(watcher, runner))
     except WriteError as error:
         raise WriteError(
             f"stopped: {error}. What is done is kept; the same command goes on with it."
         ) from error
+    results: list[dict[str, Any]] = []
     for item, choices in zip(planned, chosen, strict=True):
-        found = [cell for choice in choices for cell in choice.cells]
-        print_results(console, item.recipe, [*item.cells, *found], watcher.results, out)
-        print_evaluations(console, [*item.cells, *found], out)
+        found = [*item.cells, *(cell for choice in choices for cell in choice.cells)]
+        shown = print_results(terminal.console, item.recipe, found, watcher.results, out)
+        print_evaluations(terminal, found, out)
         for line in (*search_lines(item.units), *chosen_lines(choices)):
-            _say(console, f"  {escape(line)}")
-    _say(console, f"{len(watcher.results)} cells in {out}")
+            terminal.say(f"  {escape(line)}")
+        numbers = [*errors(shown.finished, shown.rules), *measured(found, out)]
+        results += [{"recipe": item.name, **one} for one in numbers]
+    terminal.say(f"{len(watcher.results)} cells in {escape(str(out))}")
     if runner.failed:
-        _say(console, _failures(list(runner.failed.values()), watcher.failed_before))
+        terminal.fail(_failures(list(runner.failed.values()), watcher.failed_before))
     if unmeasured:
         said = f"[red]{unmeasured} evaluation{'s' * (unmeasured > 1)} failed[/]"
-        _say(console, f"{said}; tracebacks: evaluations/*.failure.json in the cells' folders")
-    return 2 if runner.failed or unmeasured else 0
+        terminal.fail(f"{said}; tracebacks: evaluations/*.failure.json in the cells' folders")
+    code = MISTAKE if runner.failed or unmeasured else DONE
+    counts = _counts(watcher, runner)
+    return Ended(code, {**counts, "evaluations_failed": unmeasured, "results": results})
+
+
+def _counts(watcher: TerminalWatcher, runner: _Runner) -> dict[str, Any]:
+    """Return how many cells are planned, done and failed, and why these are."""
+    failed = failures(runner.failed.values(), watcher.failures, runner.site.out)
+    counts = {
+        "planned": len(watcher.numbers),
+        "done": len(watcher.results),
+        "failed": len(failed),
+    }
+    return {"cells": counts, "failures": failed}
 
 
 @dataclass
@@ -203,7 +240,3 @@ def _failures(failed: Sequence[Cell], before: int) -> str:
     if before:
         said += f", {before} of them in an earlier run (--retry failed runs them again)"
     return f"{said}; tracebacks: failure.json in their folders"
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True)

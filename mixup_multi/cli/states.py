@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import torch
 from mixup_multi.cli.codecs import codec_lines
 from mixup_multi.cli.plan import distinct_analyses, distinct_cells, output_folder, plan
 from mixup_multi.cli.searches import SearchStates, judged, search_states
+from mixup_multi.cli.terminal import Terminal
 from mixup_multi.errors import OutputError
 from mixup_multi.grid.analyses import missing_analyses
 from mixup_multi.grid.checks import DataKeys, check_validation
@@ -29,7 +29,11 @@ BASES: dict[Basis, str] = {
 
 
 def print_states(
-    names: Sequence[str], assignments: Sequence[str], data: Path, out: Path | None, *, as_json: bool
+    names: Sequence[str],
+    assignments: Sequence[str],
+    data: Path,
+    out: Path | None,
+    terminal: Terminal,
 ) -> None:
     """Print the state of every cell, the counts, and an estimate of the time that is left."""
     planned = plan(names, assignments)
@@ -46,9 +50,8 @@ def print_states(
         {"analysis": one.label, "state": "to do" if one in due else "done"}
         for one in distinct_analyses(planned)
     ]
-    if as_json:
-        document = {**_document(folder, states, left, searches), "analyses": analyses}
-        sys.stdout.write(json.dumps(document, indent=1) + "\n")
+    if terminal.as_json:
+        terminal.answer({**_document(folder, states, left, searches), "analyses": analyses})
         return
     lines = [_line(state) for state in states]
     counts = ", ".join(f"{n} {name}" for name, n in counted(states).items() if n)
@@ -135,7 +138,7 @@ def _entry(state: CellState, left: Estimate | None) -> dict[str, Any]:
     }
 
 
-def print_index(out: Path, *, rebuild: bool) -> None:
+def print_index(out: Path, *, rebuild: bool, terminal: Terminal) -> None:
     """Print how many cells the index of `out` holds, having rebuilt it if asked to.
 
     Raises:
@@ -143,13 +146,16 @@ def print_index(out: Path, *, rebuild: bool) -> None:
     """
     if not (out / "cells").is_dir():
         raise OutputError(f"{out} is not an output folder: it has no folder named cells")
-    if rebuild:
-        sys.stdout.write(f"{index.rebuild(out)} cells in {out / index.FILE}\n")
-        return
+    rebuilt = index.rebuild(out) if rebuild else None
     counts = index.counts(out)
     if counts is None:
         raise OutputError(
             f"{out / index.FILE} is missing or damaged: mixup-multi index {out} --rebuild"
         )
     said = ", ".join(f"{n} {state}" for state, n in counts.items()) or "no cells"
-    sys.stdout.write(f"{said} in {out / index.FILE}\n")
+    if terminal.as_json:
+        terminal.answer({"file": str(out / index.FILE), "rebuilt": rebuild, "counts": counts})
+    elif rebuilt is None:
+        sys.stdout.write(f"{said} in {out / index.FILE}\n")
+    else:
+        sys.stdout.write(f"{rebuilt} cells in {out / index.FILE}\n")

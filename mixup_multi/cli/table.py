@@ -32,7 +32,7 @@ def print_tables(
     grid.add_column("data set", overflow="fold")
     grid.add_column("model", overflow="fold")
     for method in table.methods:
-        grid.add_column(escape(method), justify="right")
+        grid.add_column(escape(method), justify="right", overflow="fold")
     for row in table.rows:
         best = table.best(row)
         errors = [

@@ -17,6 +17,7 @@ import numpy as np
 from torch import Tensor
 
 from mixup_multi.errors import OutputError, WriteError
+from mixup_multi.folders import cache_root
 
 __all__ = ["cache_folder", "content_key", "not_written", "write_atomically"]
 
@@ -27,9 +28,7 @@ def cache_folder(*parts: str) -> Path:
     Raises:
         OutputError: it cannot be made.
     """
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    root = Path(os.environ.get("MIXUP_MULTI_CACHE") or Path(home) / "mixup-multi")
-    folder = root.joinpath(*parts)
+    folder = cache_root().joinpath(*parts)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from mixup_multi.errors import SettingError, did_you_mean
 from mixup_multi.recipe.explain import Place, explained
 from mixup_multi.recipe.schema import Matrix, Recipe
+from mixup_multi.recipe.shipped import shipped_evaluations, shipped_recipes
 
 __all__ = [
     "Document",
@@ -29,22 +29,6 @@ __all__ = [
     "shipped_evaluations",
     "shipped_recipes",
 ]
-
-
-def shipped_recipes() -> dict[str, Path]:
-    """Return the recipes that come with the package, by name."""
-    return _shipped("")
-
-
-def shipped_evaluations() -> dict[str, Path]:
-    """Return the lists of evaluations that come with the package, by name."""
-    return _shipped("evaluations")
-
-
-def _shipped(below: str) -> dict[str, Path]:
-    packaged = Path(str(files("mixup_multi"))) / "_recipes"
-    folder = packaged if packaged.is_dir() else packaged.parents[1] / "recipes"
-    return {path.stem: path for path in sorted((folder / below).glob("*.yaml"))}
 
 
 def find_recipe(name: str) -> Path:
@@ -69,6 +53,8 @@ def _found(name: str, shipped: Mapping[str, Path]) -> Path:
     path = Path(name)
     if path.is_file():
         return path
+    if path.is_dir() and name not in shipped:
+        raise SettingError(f"{name} is a folder: expected a recipe file, or a shipped one's name")
     stem = path.name.removesuffix(".yaml").removesuffix(".yml")
     if stem in shipped and len(path.parts) <= 2:
         return shipped[stem]
@@ -98,6 +84,7 @@ class Document:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.assigned: dict[Place, str] = {}
         try:
             self.text = path.read_text(encoding="utf-8")
             self.content = YAML(typ="rt").load(self.text)
@@ -106,8 +93,14 @@ class Document:
             line = f":{mark.line + 1}" if mark is not None else ""
             reason = (error.problem or error.context or "cannot be read").strip()
             raise SettingError(f"{path}{line}: not valid YAML: {reason}") from error
+        except UnicodeDecodeError as error:
+            raise SettingError(f"{path}: this is no text in UTF-8, so no recipe") from error
         except Exception as error:  # ruamel's constructors raise anything on odd tags
             raise SettingError(f"{path}: cannot be read: {error}") from error
+        if self.content is None:
+            raise SettingError(
+                f"{path}: this recipe is empty; `mixup-multi show quickstart` shows a whole one"
+            )
         if not isinstance(self.content, Mapping):
             raise SettingError(f"{path}: a recipe is a mapping of keys; this file is not one")
 
@@ -119,8 +112,18 @@ class Document:
         """
         key, value = parse_assignment(assignment)
         *parents, last = key.split(".")
+        self.assigned[self._new(key.split("."))] = assignment
         for root in self._roots(key.split(".")[0]):
             self._descend(root, parents)[last] = value
+
+    def _new(self, keys: Sequence[str]) -> Place:
+        """Return the part of a key that the file does not have, or the whole key."""
+        place = self.content
+        for number, key in enumerate(keys, start=1):
+            if not isinstance(place, Mapping) or key not in place:
+                return tuple(keys[:number])
+            place = place[key]
+        return tuple(keys)
 
     def _roots(self, first: str) -> list[Any]:
         """Return the mappings to change: the file's top, and every part that has the key itself."""
@@ -163,7 +166,11 @@ class Document:
         return path if own or path[2] not in self.content else path[2:]
 
     def where(self, path: Place) -> str:
-        """Return `file:line` of `path`, as far as the file has it."""
+        """Return `file:line` of `path`, as far as the file has it, or the `--set` that set it."""
+        inside = path[2:] if path[:1] == ("parts",) else path
+        for key, assignment in self.assigned.items():
+            if inside[: len(key)] == key:
+                return f"--set {assignment}"
         line = self.line(path)
         return f"{self.path}:{line}" if line is not None else f"{self.path}"
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import metadata
+from importlib.metadata import EntryPoint, metadata
 
 import pytest
 from command_line import invoke
 
 from mixup_multi import door
+from mixup_multi.cli.sizes import bytes_of, in_words, total
 
 
 def said(*arguments: str) -> str:
@@ -88,7 +89,7 @@ def test_doctor_tells_versions_data_and_that_all_is_well(tmp_path) -> None:
 
 def test_doctor_names_what_is_missing_or_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     needs = ["torch>=99", "no-such-package>=1", "ray>=99; extra == 'ray'"]
-    monkeypatch.setattr("mixup_multi.cli.doctor.requires", lambda _: needs)
+    monkeypatch.setattr("mixup_multi.cli.diagnosis.requires", lambda _: needs)
     done = invoke("doctor")
     assert done.code == 2
     assert "torch>=99 is required and 2.11.0" in done.out
@@ -99,3 +100,49 @@ def test_doctor_names_what_is_missing_or_too_old(monkeypatch: pytest.MonkeyPatch
 def test_the_version_and_the_exit_codes_are_told() -> None:
     assert said("--version").strip() == "mixup-multi 0.1.0"
     assert "Exit codes" in said("--help")
+
+
+def test_doctor_counts_downloads_and_says_how_to_install_what_is_absent(tmp_path) -> None:
+    found = json.loads(said("doctor", "--data", str(tmp_path), "--json"))
+    assert " GB for " in found["to_download"]
+    for name, extra in found["extras"].items():
+        assert extra["install"] == f"pip install 'mixup-multi[{name}]'"
+        assert extra["installed"] == (not extra["lacking"])
+    assert found["cache"]["writable"]
+    assert found["output"]["writable"]
+    assert found["data"] == {"path": str(tmp_path), "exists": True, "free": found["data"]["free"]}
+
+
+def test_doctor_names_folders_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(dir: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("mixup_multi.cli.diagnosis.tempfile.TemporaryFile", refused)
+    done = invoke("doctor")
+    assert done.code == 2
+    assert "cannot be written (Permission denied); set MIXUP_MULTI_CACHE" in done.out
+    assert "cannot be written (Permission denied); name another with --out" in done.out
+
+
+def test_doctor_names_an_adapter_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("theirs", "no_such_package:Adapter", door.ADAPTERS)
+    known = door.entries(door.ADAPTERS)
+    monkeypatch.setitem(known, "theirs", point)
+    done = invoke("doctor", "--json")
+    assert done.code == 2
+    (problem,) = json.loads(done.out)["problems"]
+    assert "'theirs' (no_such_package:Adapter) cannot be loaded" in problem
+    assert "images/digits" in done.out
+
+
+def test_sizes_in_words() -> None:
+    assert bytes_of("0.1 MB to 1 GB") == 1e9
+    assert bytes_of("depends on the table") is None
+    assert [in_words(size) for size in (120, 2.34e9, 56e9, 3e15)] == [
+        "0.1 kB",
+        "2.3 GB",
+        "56 GB",
+        "3000 TB",
+    ]
+    assert total(["170 MB", "2.3 GB", ""]) == "2.5 GB for 2, and 1 of unknown size"
+    assert total([]) == "nothing"

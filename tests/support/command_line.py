@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -31,15 +32,18 @@ def _command(arguments: tuple[object, ...]) -> list[str]:
     return [sys.executable, "-m", "mixup_multi", *map(str, arguments)]
 
 
-def mixup_multi(*arguments: object, cwd: Path | None = None) -> Said:
+def mixup_multi(
+    *arguments: object, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Said:
     """Run the command in a process of its own to its end."""
     done = subprocess.run(
         _command(arguments),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         timeout=600,
         cwd=cwd,
-        env={**os.environ, **WIDE},
+        env={**os.environ, **WIDE} if environment is None else dict(environment),
     )
     return Said(done.returncode, done.stdout, done.stderr)
 

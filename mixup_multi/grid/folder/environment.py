@@ -8,23 +8,12 @@ import re
 import subprocess
 from contextlib import suppress
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-PACKAGES = (
-    "mixup-multi",
-    "torch",
-    "torchvision",
-    "torchaudio",
-    "torch-geometric",
-    "lightning-fabric",
-    "openml",
-    "scikit-learn",
-    "numpy",
-)
+from mixup_multi.grid.folder.versions import versions
 
 
 def environment(device: torch.device, devices: int) -> dict[str, Any]:
@@ -32,7 +21,7 @@ def environment(device: torch.device, devices: int) -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": versions(),
         "commit": _commit(),
         "device": str(device),
         "devices": devices,
@@ -42,22 +31,14 @@ def environment(device: torch.device, devices: int) -> dict[str, Any]:
     }
 
 
-@cache
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
 def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return _processor()
+    return processor()
 
 
 @cache
-def _processor() -> str:
+def processor() -> str:
     """Return what the processor is called; Linux tells it in a file only."""
     with suppress(OSError):
         found = re.search(
