@@ -14,7 +14,7 @@ CFF = YAML(typ="safe").load((ROOT / "CITATION.cff").read_text())
 REQUIRED = {"cff-version", "message", "title", "authors"}
 KNOWN = REQUIRED | {"abstract", "keywords", "license", "references", "type", "version"}
 REFERENCE = {"type", "title", "year", "authors"}
-OF_REFERENCES = REFERENCE | {"collection-title", "identifiers", "journal"}
+OF_REFERENCES = REFERENCE | {"collection-title", "doi", "identifiers", "journal"}
 
 
 def test_its_keys_are_those_of_the_format() -> None:

@@ -14,7 +14,7 @@ from documents import ROOT, Fence, all_fences
 from generated.command_line import commands as reference
 
 from mixup_multi import door
-from mixup_multi.cli import app
+from mixup_multi.cli.app import app
 from mixup_multi.cli.listing import LISTS
 from mixup_multi.recipe.load import load_recipe, shipped_evaluations, shipped_recipes
 

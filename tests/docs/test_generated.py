@@ -9,7 +9,7 @@ from generated import MARK, filled
 from generated.command_line import commands
 
 from mixup_multi import door
-from mixup_multi.cli import app
+from mixup_multi.cli.app import app
 from mixup_multi.engine.settings import Schedule, Train
 from mixup_multi.recipe.load import shipped_recipes
 from mixup_multi.recipe.schema import Matrix, Range, Recipe, Search

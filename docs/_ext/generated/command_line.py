@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from generated.markdown import code, table
-from mixup_multi.cli import app
+from mixup_multi.cli.app import app
 
 PROGRAM = "mixup-multi"
 _EXAMPLES = re.compile(r"(?:^ +\S.*\n)+", re.MULTILINE)
