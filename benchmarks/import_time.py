@@ -4,7 +4,7 @@ Every timing is a fresh process, interpreter start included: `import torch` agai
 mixup_multi that loads `mixup_multi.MixupE`; and the wall time of `mixup-multi --help`, which must
 not import torch.
 
-Floors: the import at most 1.1 x that of torch; the help and a completion in under 0.5 s each.
+Floors: the import at most 1.1 x that of torch; the help and a completion in under 0.5 s.
 
     python benchmarks/import_time.py [--rounds 11]
 """

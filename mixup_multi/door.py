@@ -30,19 +30,12 @@ from mixup_multi.entries import names as names
 from mixup_multi.errors import SettingError, did_you_mean
 
 __all__ = [
-    "ADAPTERS",
-    "ANALYSES",
-    "CODECS",
-    "EVALUATIONS",
-    "MADE",
-    "OBJECTIVES",
     "build_objective",
     "check_settings",
     "load",
     "load_adapter",
     "load_objective",
     "make",
-    "names",
 ]
 
 LATER = ("p", "bandwidth", "task")

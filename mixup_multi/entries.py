@@ -9,11 +9,18 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
+__all__ = ["ADAPTERS", "ANALYSES", "CODECS", "EVALUATIONS", "MADE", "OBJECTIVES", "names"]
+
 ADAPTERS = "mixup_multi.adapters"
+"""The entry-point group of adapters."""
 OBJECTIVES = "mixup_multi.objectives"
+"""The entry-point group of methods."""
 EVALUATIONS = "mixup_multi.evaluations"
+"""The entry-point group of evaluations."""
 ANALYSES = "mixup_multi.analyses"
+"""The entry-point group of analyses."""
 CODECS = "mixup_multi.codecs"
+"""The entry-point group of codecs."""
 MADE = {
     OBJECTIVES: ("draw", "loss"),
     "mixup_multi.attacks": ("perturb",),

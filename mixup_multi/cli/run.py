@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
@@ -21,11 +20,12 @@ from mixup_multi.cli.plan import (
 )
 from mixup_multi.cli.progress import TerminalWatcher
 from mixup_multi.cli.results import print_results
+from mixup_multi.cli.run_options import RunOptions
 from mixup_multi.cli.searches import chosen_lines, search_lines
 from mixup_multi.cli.summary import analysed, errors, failures, measured
 from mixup_multi.cli.terminal import Terminal
 from mixup_multi.engine.memory import pick_device
-from mixup_multi.errors import SettingError, WriteError
+from mixup_multi.errors import WriteError
 from mixup_multi.grid.cells.watcher import Watcher
 from mixup_multi.grid.folder.shelf import Site
 from mixup_multi.grid.processes.ray_driver import RayOptions
@@ -34,57 +34,6 @@ from mixup_multi.grid.recipes import keep_recipe
 from mixup_multi.grid.run import run_cells
 from mixup_multi.grid.trackers.tracker import tracked
 from mixup_multi.recipe.cell import Cell
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """The options of the command.
-
-    Attributes:
-        data: the data root.
-        out: the output folder; None for `runs/` and the first recipe's name.
-        device: as given.
-        skip_missing: leave out cells whose data is missing.
-        jobs: how many processes train.
-        retry: run again what failed earlier.
-        devices: on how many devices each cell trains.
-        cohorts: whether cells may train together.
-        command: as it was given, for reports.
-        ray: the address of the Ray cluster that trains; empty for one of this machine, None
-            for no cluster.
-        ray_gpus: how much of a GPU each cell has there.
-        tracker: the experiment tracker that is kept up to date.
-    """
-
-    data: Path
-    out: Path | None
-    device: str
-    skip_missing: bool = False
-    jobs: int = 1
-    retry: bool = False
-    devices: int = 1
-    cohorts: bool = True
-    command: str = ""
-    ray: str | None = None
-    ray_gpus: float | None = None
-    tracker: str | None = None
-
-    def cluster(self) -> RayOptions | None:
-        """Return on which cluster cells run, or None.
-
-        Raises:
-            MixupMultiError: the options contradict each other, or Ray is not installed.
-        """
-        if self.ray is None and self.ray_gpus is not None:
-            raise SettingError("--ray-gpus says what a cell has on a Ray cluster; add --ray")
-        if self.ray is not None and self.devices != 1:
-            raise SettingError("--devices is for this machine's devices; leave it out with --ray")
-        if self.ray is not None and self.jobs != 1:
-            raise SettingError(
-                f"--jobs {self.jobs} is for processes of this machine; leave it out with --ray,"
-                " where the cluster's cores say how many cells run at once"
-            )
-        return None if self.ray is None else RayOptions(self.ray, self.device, self.ray_gpus)
 
 
 def run_recipes(

@@ -170,7 +170,7 @@ class Document:
         inside = path[2:] if path[:1] == ("parts",) else path
         for key, assignment in self.assigned.items():
             if inside[: len(key)] == key:
-                return f"--set {assignment}"
+                return f"--set {assignment} (on {self.path.name})"
         line = self.line(path)
         return f"{self.path}:{line}" if line is not None else f"{self.path}"
 

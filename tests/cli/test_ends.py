@@ -32,9 +32,15 @@ TYPOS = {
     "a choice": (["run", "quickstart", "--retry", "all"], "'all' is not one of 'failed'"),
     "a list": (["list", "metods"], "did you mean 'methods'?"),
     "a recipe": (["plan", "qickstart"], "did you mean 'quickstart'?"),
-    "a section": (["plan", "quickstart", "--set", "tran.epochs=2"], "--set tran.epochs=2: unknown"),
+    "a section": (
+        ["plan", "quickstart", "--set", "tran.epochs=2"],
+        "--set tran.epochs=2 (on quickstart.yaml): unknown",
+    ),
     "a key": (["plan", "quickstart", "--set", "train.epoch=2"], "did you mean 'epochs'?"),
-    "a value": (["plan", "quickstart", "--set", "trials=0"], "--set trials=0: trials is 0"),
+    "a value": (
+        ["plan", "quickstart", "--set", "trials=0"],
+        "--set trials=0 (on quickstart.yaml): trials is 0",
+    ),
     "no list": (["plan", "quickstart", "--set", "methods=erm"], "a list, e.g. [a, b]"),
     "a method": (["plan", "quickstart", "--set", "methods=[mixpu]"], "did you mean 'mixup'?"),
     "a data set": (["data", "fetch", "mutagg"], "did you mean 'mutag'?"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from command_line import invoke
 
-from mixup_multi.cli.run import RunOptions
+from mixup_multi.cli.run_options import RunOptions
 
 RECIPE = """\
 title: states

@@ -21,7 +21,7 @@ from mixup_multi.recipe.load import load_recipe, shipped_evaluations, shipped_re
 WHOLE = typer.main.get_command(app)
 OTHERS = {"python", "python3", "pip", "pytest", "ruff", "mypy", "cd", "mkdir", "cp", "cat", "git"}
 OTHERS |= {"export", "sphinx-build", "kill", "ssh", "rsync", "ray", "sbatch", "tensorboard", "less"}
-OTHERS |= {"mlflow", "sqlite3", "head", "ls", "echo", "unzip", "source", "tar", "scp"}
+OTHERS |= {"mlflow", "sqlite3", "jq", "head", "ls", "echo", "unzip", "source", "tar", "scp"}
 
 
 def commands(text: str) -> Iterator[list[str]]:
@@ -46,15 +46,30 @@ def read(words: list[str]) -> tuple[str, dict[str, Any]]:
     Raises:
         Exception: the command line does not know it, or an option, or lacks an argument.
     """
+    words = words[: words.index(">")] if ">" in words else words
+    if "--help" in words or "-h" in words or words[0].startswith("--"):
+        return _whole(words)
     group, path = WHOLE, []
     while hasattr(group, "commands"):
-        if words[:1] in (["--version"], ["--help"]) or "--help" in words:
-            return "--help", {}
         name, *words = words
         group = group.commands[name]
         path.append(name)
     parsed = group.make_context(" ".join(path), list(words))
     return " ".join(path), parsed.params
+
+
+def _whole(words: list[str]) -> tuple[str, dict[str, Any]]:
+    """Check options that stand before a command, and the command whose page is asked for."""
+    known = {option for one in WHOLE.params for option in one.opts} | {"--help", "-h"}
+    while words and words[0].startswith("-"):
+        assert words[0] in known, f"mixup-multi has no option {words[0]}"
+        words = words[1:]
+    if not words or words[-1] not in ("--help", "-h"):
+        return read(words) if words else ("", {})
+    group: Any = WHOLE
+    for name in words[:-1]:
+        group = group.commands[name]
+    return "", {}
 
 
 def check_names(command: str, given: dict[str, Any]) -> None:

@@ -118,7 +118,8 @@ def run(
     """
     from mixup_multi.cli.command import given_command
     from mixup_multi.cli.plan import data_root
-    from mixup_multi.cli.run import RunOptions, run_recipes
+    from mixup_multi.cli.run import run_recipes
+    from mixup_multi.cli.run_options import RunOptions
 
     terminal = o.manners(context, quiet=quiet, as_json=json_)
     options = RunOptions(
