@@ -34,6 +34,7 @@ from mixup_multi.recipe.expand import evaluations_of
 from mixup_multi.recipe.explain import explained
 from mixup_multi.recipe.load import Document, find_evaluations
 from mixup_multi.recipe.schema import EvaluationList
+from mixup_multi.report.layout import LAYOUTS, METHODS, Labels, Layout
 from mixup_multi.report.sheet import spread
 from mixup_multi.report.statistics import deviation
 
@@ -65,13 +66,15 @@ def finished_cells_in(out: Path) -> list[Cell]:
     Raises:
         OutputError: there is none.
     """
-    tried = {name for name, entry in read_protocol(out).items() if "tried" in entry}
+    protocol = read_protocol(out)
     cells = []
     for path in sorted((out / "cells").glob("*")):
         folder = CellFolder(path)
         record = folder.read_whole("cell")
-        if record is not None and path.name not in tried and folder.read_whole("result"):
-            cells.append(Cell.of_record(record))
+        entry = protocol.get(path.name, {})
+        if record is not None and "tried" not in entry and folder.read_whole("result"):
+            columns = entry.get("columns", METHODS.one)
+            cells.append(replace(Cell.of_record(record), columns=columns))
     if not cells:
         raise OutputError(
             f"{out} holds no cell that is done; expected the output folder of `mixup-multi run`"
@@ -107,25 +110,31 @@ def evaluate_cells(console: Console, cells: Sequence[Cell], site: Site) -> int:
 
 
 def print_evaluations(console: Console, cells: Iterable[Cell], out: Path) -> None:
-    """Print a table of what was measured: the mean over trials and folds, and its spread."""
+    """Print what was measured: the mean over trials and folds, and its spread; a table a layout."""
     made = [asked for cell in cells for asked in known(cell, out)]
-    if not made:
-        return
+    for columns in dict.fromkeys(asked.cell.columns for asked in made):
+        own = [asked for asked in made if asked.cell.columns == columns]
+        console.print(_evaluations(own, LAYOUTS[columns]))
+
+
+def _evaluations(made: Sequence[Asked], layout: Layout) -> Table:
     labels = list(dict.fromkeys(asked.choice.label for asked in made))
     units = {asked.choice.label: asked.record["unit"] for asked in made if asked.record}
     grid = Table(title="Evaluations of the last epoch's weights", title_style="bold")
-    for name in ("data set", "model", "method"):
-        grid.add_column(name, overflow="fold")
+    for name in layout.place_headings:
+        grid.add_column(name.lower(), overflow="fold")
     for label in labels:
         grid.add_column(escape(f"{label} {units[label]}"), justify="right")
-    places: dict[tuple[str, ...], dict[str, list[float]]] = {}
+    found: dict[Labels, dict[str, list[float]]] = {}
     for asked in made:
-        row = tuple(choice.label for choice in asked.cell.choices().values())
-        values = places.setdefault(row, {}).setdefault(asked.choice.label, [])
+        cell = asked.cell
+        row = cell.dataset.label, cell.model.label, cell.method.label
+        values = found.setdefault(row, {}).setdefault(asked.choice.label, [])
         values.append(headline(asked.record or {}))
-    for row, found in places.items():
-        grid.add_row(*map(escape, row), *(_spread(found.get(label, [])) for label in labels))
-    console.print(grid)
+    places = layout.places(found)
+    for row, own in found.items():
+        grid.add_row(*map(escape, places[row]), *(_spread(own.get(one, [])) for one in labels))
+    return grid
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -16,6 +16,7 @@ from mixup_multi.grid.protocol.selection import Done, Selected, select
 from mixup_multi.grid.recipes import KeptRecipe, kept_recipes
 from mixup_multi.report.apart import tell_apart
 from mixup_multi.report.cells import FinishedCell, Unfinished, read_cell, title_of
+from mixup_multi.report.layout import LAYOUTS, METHODS
 
 Record = Mapping[str, Any]
 
@@ -95,7 +96,8 @@ def reported(
     for cell in finished:
         entry = entries.get(cell.folder.path.name, {})
         if "tried" not in entry:
-            cell = replace(cell, search=entry.get("search", {}))
+            layout = LAYOUTS.get(entry.get("columns", ""), METHODS)
+            cell = replace(cell, search=entry.get("search", {}), layout=layout)
             rules.setdefault(entry.get("selection", "last"), []).append(cell)
     taken: dict[Path, FinishedCell] = {}
     without = []
