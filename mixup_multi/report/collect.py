@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mixup_multi.errors import OutputError
-from mixup_multi.grid.analyses import kept_analyses
+from mixup_multi.grid.analyses import kept_analyses, unmade_analyses
 from mixup_multi.grid.folder.locks import running
 from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.grid.protocol.record import read_protocol
@@ -32,6 +32,7 @@ class Collected:
         damaged_recipes: their files that cannot be read.
         tried: how many cells a search only tried.
         analyses: what is known of each analysis, by its folder.
+        unmade: why analyses that were begun are not whole, by the folder's name.
     """
 
     out: Path
@@ -43,6 +44,7 @@ class Collected:
     damaged_recipes: tuple[str, ...]
     tried: int = 0
     analyses: Mapping[Path, Record] = field(default_factory=dict)
+    unmade: Mapping[str, str] = field(default_factory=dict)
 
 
 def collect(out: Path) -> Collected:
@@ -77,6 +79,7 @@ def collect(out: Path) -> Collected:
         damaged_recipes=tuple(damaged),
         tried=len(finished) - len(selected) - len(unselected),
         analyses=dict(sorted(analyses.items(), key=lambda one: places.get(one[0].name, last))),
+        unmade=unmade_analyses(out),
     )
 
 

@@ -11,8 +11,16 @@ from mixup_multi.report.collect import Collected
 from mixup_multi.report.group import Group
 from mixup_multi.report.layout import SYSTEMS, Row
 from mixup_multi.report.paper import published_entries, tables
-from mixup_multi.report.recipes import by_place, never_begun, not_begun_at_all, unasked
+from mixup_multi.report.recipes import (
+    by_place,
+    never_begun,
+    not_begun_at_all,
+    planned_analyses,
+    unasked,
+)
 from mixup_multi.report.verdicts import verdicts
+
+GIVEN_UP = "(A plan that was given up is forgotten when its file in the folder recipes is removed.)"
 
 
 @dataclass(frozen=True)
@@ -76,8 +84,8 @@ def _never_run(collected: Collected) -> Iterator[Remark]:
     if absent := never_begun(collected):
         yield Remark(
             "problem",
-            f"{_counted(len(absent), 'planned cell')} never ran, so that no table has them. (A plan"
-            " that was given up is forgotten when its file in the folder recipes is removed.)",
+            f"{_counted(len(absent), 'planned cell')} never ran, so that no table has them."
+            f" {GIVEN_UP}",
             by_place(absent.values()),
         )
     elif collected.recipes and collected.finished and not collected.unfinished:
@@ -95,10 +103,16 @@ def _never_run(collected: Collected) -> Iterator[Remark]:
 
 def _not_analysed(collected: Collected) -> Iterator[Remark]:
     made = {folder.name for folder in collected.analyses}
-    planned = {name: t for recipe in collected.recipes for name, t in recipe.analyses.items()}
-    if absent := [title for name, title in planned.items() if name not in made]:
-        text = "These planned analyses are not made; run their recipe again."
-        yield Remark("problem", text, tuple(absent))
+    planned = planned_analyses(collected)
+    absent = {name: label for name, label in planned.items() if name not in made}
+    if absent:
+        one = len(absent) == 1
+        text = f"{len(absent):,} planned {'analysis is' if one else 'analyses are'} not made"
+        why = (
+            f"{label}: {collected.unmade.get(name, 'it never began')}"
+            for name, label in absent.items()
+        )
+        yield Remark("problem", f"{text}; run their recipe again. {GIVEN_UP}", tuple(why))
     elif planned:
         text = f"Of {len(planned):,} planned analyses none is absent."
         yield Remark("condition", text)
