@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.table import Table
 
 from mixup_multi.cli.exits import DONE, MISTAKE
-from mixup_multi.cli.summary import measured, measurements
+from mixup_multi.cli.summary import Measurements, measured, measurements
 from mixup_multi.cli.terminal import Terminal
 from mixup_multi.engine.memory import pick_device
 from mixup_multi.errors import OutputError, SettingError
@@ -35,6 +35,7 @@ from mixup_multi.recipe.expand import evaluations_of
 from mixup_multi.recipe.explain import explained
 from mixup_multi.recipe.load import Document, find_evaluations
 from mixup_multi.recipe.schema import EvaluationList
+from mixup_multi.report.layout import LAYOUTS, METHODS, Layout
 from mixup_multi.report.sheet import spread
 from mixup_multi.report.statistics import deviation
 
@@ -70,13 +71,15 @@ def finished_cells_in(out: Path) -> list[Cell]:
     Raises:
         OutputError: there is none.
     """
-    tried = {name for name, entry in read_protocol(out).items() if "tried" in entry}
+    protocol = read_protocol(out)
     cells = []
     for path in sorted((out / "cells").glob("*")):
         folder = CellFolder(path)
         record = folder.read_whole("cell")
-        if record is not None and path.name not in tried and folder.read_whole("result"):
-            cells.append(Cell.of_record(record))
+        entry = protocol.get(path.name, {})
+        if record is not None and "tried" not in entry and folder.read_whole("result"):
+            columns = entry.get("columns", METHODS.one)
+            cells.append(replace(Cell.of_record(record), columns=columns))
     if not cells:
         raise OutputError(
             f"{out} holds no cell that is done; expected the output folder of `mixup-multi run`"
@@ -106,20 +109,26 @@ def evaluate_cells(terminal: Terminal, cells: Sequence[Cell], site: Site) -> int
 
 
 def print_evaluations(terminal: Terminal, cells: Iterable[Cell], out: Path) -> None:
-    """Print a table of what was measured: the mean over trials and folds, and its spread."""
-    found = measurements(cells, out)
+    """Print what was measured: the mean over trials and folds, and its spread; a table a layout."""
+    asked = list(cells)
+    for columns in dict.fromkeys(cell.columns for cell in asked):
+        found = measurements((cell for cell in asked if cell.columns == columns), out)
+        if found:
+            terminal.show(_evaluations(found, LAYOUTS[columns]))
+
+
+def _evaluations(found: Measurements, layout: Layout) -> Table:
     units = {label: unit for row in found.values() for label, (unit, _) in row.items()}
-    if not found:
-        return
     grid = Table(title="Evaluations of the last epoch's weights", title_style="bold")
-    for name in ("data set", "model", "method"):
-        grid.add_column(name, overflow="fold")
+    for name in layout.place_headings:
+        grid.add_column(name.lower(), overflow="fold")
     for label, unit in units.items():
         grid.add_column(escape(f"{label} {unit}"), justify="right", overflow="fold")
+    places = layout.places(found)
     for row, labels in found.items():
         values = [labels[label][1] if label in labels else [] for label in units]
-        grid.add_row(*map(escape, row), *map(_spread, values))
-    terminal.show(grid)
+        grid.add_row(*map(escape, places[row]), *map(_spread, values))
+    return grid
 
 
 def _spread(values: Sequence[float]) -> str:

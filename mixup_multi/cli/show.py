@@ -71,6 +71,8 @@ def _print_settings(terminal: Terminal, item: Planned) -> None:
     """Print every distinct entry with all its settings, defaults included."""
     terminal.say(f"[bold]{escape(item.recipe.title)}[/]  {escape(item.recipe.source)}")
     seen: dict[str, None] = {}
+    if item.templates and item.recipe.columns != "method":
+        seen[f"columns: {item.recipe.columns}"] = None
     for cell in item.templates:
         seen[f"selection: {described(cell.selection)}"] = None
         for kind, choice in cell.choices().items():

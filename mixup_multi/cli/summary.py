@@ -12,11 +12,11 @@ from mixup_multi.grid.analyses import folder_of, whole_record
 from mixup_multi.grid.evaluate import headline, known
 from mixup_multi.grid.folder.shelf import Site
 from mixup_multi.recipe.cell import Cell, Choice
+from mixup_multi.report.layout import Labels
 from mixup_multi.report.statistics import deviation
 from mixup_multi.report.tables import Finished, Summary, error_table
 
 Record = dict[str, Any]
-Row = tuple[str, ...]
 
 
 def errors(finished: Iterable[Finished], rules: Sequence[str]) -> list[Record]:
@@ -46,16 +46,20 @@ def _spread(summary: Summary) -> Record:
     }
 
 
-def measurements(cells: Iterable[Cell], out: Path) -> dict[Row, dict[str, tuple[str, list[float]]]]:
+Measurements = dict[Labels, dict[str, tuple[str, list[float]]]]
+"""Values by the labels of data set, model and method, and by the label and unit of a measure."""
+
+
+def measurements(cells: Iterable[Cell], out: Path) -> Measurements:
     """Return what evaluations found: by data set, model and method; by label its unit and values.
 
     A value stands for a trial or fold; a failed evaluation has none.
     """
-    found: dict[Row, dict[str, tuple[str, list[float]]]] = {}
+    found: Measurements = {}
     for cell in cells:
         for asked in known(cell, out):
             if asked.record is not None:
-                row = tuple(choice.label for choice in cell.choices().values())
+                row = cell.dataset.label, cell.model.label, cell.method.label
                 unit = asked.record["unit"]
                 _, values = found.setdefault(row, {}).setdefault(asked.choice.label, (unit, []))
                 values.append(headline(asked.record))

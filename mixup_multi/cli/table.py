@@ -9,35 +9,37 @@ from rich.markup import escape
 from rich.table import Table
 
 from mixup_multi.recipe.schema import Recipe
+from mixup_multi.report.layout import LAYOUTS, Row
 from mixup_multi.report.tables import ErrorTable, Finished, Summary, error_table
 
 
 def print_tables(
     console: Console, recipe: Recipe, finished: Iterable[Finished], rules: Sequence[str]
 ) -> None:
-    """Print test errors by data set and method, with the published values below ours.
+    """Print test errors by row and column, with the published values below ours.
 
     Args:
         console: where to.
-        recipe: its title and notes are printed.
+        recipe: its title and notes are printed, and its layout is followed.
         finished: what is reported of each cell.
         rules: by which its epoch was selected, in words.
     """
-    table = error_table(finished)
+    layout = LAYOUTS[recipe.columns]
+    table = error_table(finished, layout)
     if not table.rows:
         return
     counts = {summary.n for summary in table.cells.values()}
     what = f"test error in %, {'; '.join(rules)}{_repeated(counts)}"
     grid = Table(title=f"{escape(recipe.title)}\n{what}", title_style="bold")
-    grid.add_column("data set", overflow="fold")
-    grid.add_column("model", overflow="fold")
-    for method in table.methods:
-        grid.add_column(escape(method), justify="right", overflow="fold")
+    for heading in layout.headings:
+        grid.add_column(heading.lower(), overflow="fold")
+    for column in table.columns:
+        grid.add_column(escape(column), justify="right", overflow="fold")
     for row in table.rows:
         best = table.best(row)
         errors = [
-            _cell(table, row, method, bold=method in best, counted=len(counts) > 1)
-            for method in table.methods
+            _cell(table, row, column, bold=column in best, counted=len(counts) > 1)
+            for column in table.columns
         ]
         grid.add_row(*map(escape, row), *errors)
     console.print(grid)
@@ -53,10 +55,8 @@ def _repeated(counts: set[int]) -> str:
     return f", mean ± standard deviation{n}"
 
 
-def _cell(
-    table: ErrorTable, row: tuple[str, str], method: str, *, bold: bool, counted: bool
-) -> str:
-    summary = table.cells.get((*row, method))
+def _cell(table: ErrorTable, row: Row, column: str, *, bold: bool, counted: bool) -> str:
+    summary = table.cells.get((*row, column))
     if summary is None:
         return "-"
     ours = f"{summary} (n={summary.n})" if counted else f"{summary}"

@@ -73,6 +73,20 @@ def kept_analyses(out: Path) -> dict[Path, dict[str, Any]]:
     return {folder: record for folder, record in found.items() if record is not None}
 
 
+def unmade_analyses(out: Path) -> dict[str, str]:
+    """Return why the analyses that were begun in an output folder are not whole, by folder."""
+    folders = sorted(path for path in (out / FOLDER).glob("*") if path.is_dir())
+    return {path.name: _why(path) for path in folders if whole_record(path) is None}
+
+
+def _why(folder: Path) -> str:
+    try:
+        failure = read_json(folder / "failure.json") or {}
+    except (DamagedError, OSError):
+        failure = {}
+    return str(failure.get("message", "it was interrupted, or its files have been changed"))
+
+
 def missing_analyses(choices: Sequence[Choice], out: Path) -> list[Choice]:
     """Return those that have not been made."""
     return [choice for choice in choices if whole_record(folder_of(out, choice)) is None]

@@ -11,7 +11,7 @@ from typing import Any
 
 from mixup_multi.engine.settings import Train
 from mixup_multi.engine.source import Trial
-from mixup_multi.recipe.schema import Rule
+from mixup_multi.recipe.schema import Columns, Rule
 from mixup_multi.recipe.searched import Searched
 
 
@@ -47,6 +47,7 @@ class Cell:
         fold, folds: which fold of how many is the test part; None without cross-validation.
         paper: the published table to compare with; decides no number.
         selection: which epoch is reported; decides nothing of what is trained.
+        columns: what a column of the tables is in which it stands; decides nothing either.
         search: of a cell that a search tries or has chosen.
         evaluations: what is asked of it once it is trained.
     """
@@ -63,6 +64,7 @@ class Cell:
     folds: int | None = None
     paper: str | None = None
     selection: Rule = "last"
+    columns: Columns = "method"
     search: Searched | None = None
     evaluations: tuple[Choice, ...] = ()
 
@@ -139,5 +141,6 @@ class Cell:
         plain = {**asdict(self), "train": self.train.model_dump(mode="json"), "key": self.key}
         for kind in self.choices():
             del plain[kind]["where"]
-        del plain["selection"], plain["search"], plain["evaluations"]  # see grid.protocol.record
+        for name in ("selection", "columns", "search", "evaluations"):
+            del plain[name]  # see grid.protocol.record
         return plain

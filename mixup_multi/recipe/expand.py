@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -40,9 +41,10 @@ def cells_of_part(recipe: Recipe, number: int, locate: Locate = str) -> list[Cel
     """Return the cells of one part, methods in turn; see `cells_of`."""
     prefix: Place = ("parts", number)
     try:
-        return _cells_of_part(recipe.parts[number], prefix, locate)
+        cells = _cells_of_part(recipe.parts[number], prefix, locate)
     except SettingError as error:
         raise SettingError(str(error), (*prefix, *error.path)) from error
+    return [replace(cell, columns=recipe.columns) for cell in cells]
 
 
 def distinct(parts: Iterable[Sequence[Cell]]) -> list[Cell]:

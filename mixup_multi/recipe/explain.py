@@ -32,6 +32,9 @@ def explained(error: ValidationError) -> SettingError:
 def _unknown_key(one: Any) -> SettingError:
     place = tuple(part for part in one["loc"] if isinstance(part, str | int))
     key = str(place[-1])
+    if place[0] == "parts" and len(place) == 3 and key in Recipe.model_fields:
+        message = f"{key!r} is said of a whole recipe, not of a part; put it at the top of the file"
+        return SettingError(message, place)
     return SettingError(f"unknown key {key!r}{did_you_mean(key, _known_keys(place[:-1]))}", place)
 
 

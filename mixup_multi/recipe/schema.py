@@ -63,6 +63,10 @@ Rule = Literal["last", "best_validation", "fold_mean", "best_test"]
 """Which epoch of a cell is reported; `grid.protocol.selection` executes it."""
 
 
+Columns = Literal["method", "system"]
+"""What a column of the tables is; `report.layout` lays them out."""
+
+
 Number = Annotated[float, Field(allow_inf_nan=False)] | int
 
 
@@ -172,6 +176,9 @@ class Recipe(Strict):
         title: one line.
         source: which table or section of which paper this follows.
         notes: what a reader of the results has to know, printed with them.
+        columns: what stands side by side in the tables and is compared there. `method`: methods,
+            with a row for each data set and model; `system`: models with their methods and
+            training, with a row for each data set. Trains nothing again.
         parts: the matrices; a recipe file may also be a single matrix, without `parts`. None where
             there are analyses.
         analyses: what is computed and drawn by itself, without cells.
@@ -180,5 +187,6 @@ class Recipe(Strict):
     title: str
     source: str = ""
     notes: tuple[str, ...] = ()
+    columns: Columns = "method"
     parts: tuple[Matrix, ...] = ()
     analyses: tuple[Entry, ...] = ()

@@ -21,49 +21,78 @@ def flat(settings: Record, prefix: str = "") -> dict[str, Any]:
 
 
 def row_settings(cell: FinishedCell) -> dict[str, Any]:
-    """Return what makes a row of the table: everything but method, seed and fold."""
+    """Return what makes a row: the data, and where columns are methods model and training too."""
     record = cell.record
-    train = {k: v for k, v in record["train"].items() if k != "checkpoint_seconds"}
-    return {
+    names = {
         "adapter": record["adapter"],
         "folds": record["folds"],
         "data": record["dataset"]["name"],
-        "model": record["model"]["name"],
-        **flat(record["dataset"]["settings"], "data."),
-        **flat(record["model"]["settings"], "model."),
-        **flat(train),
-        **_searched(cell, "train"),
     }
+    data = flat(record["dataset"]["settings"], "data.")
+    if _of_systems(cell):
+        return {**names, **data}
+    return {**names, "model": record["model"]["name"], **data, **_model_settings(cell)}
 
 
 def column_settings(cell: FinishedCell) -> dict[str, Any]:
-    """Return what makes a column: the method with its settings."""
+    """Return what makes a column: the method with its settings, and of a system all but data."""
     method = cell.record["method"]
-    settings = {"method": method["name"], "erm_epochs": cell.record["erm_epochs"]}
-    return {**settings, **flat(method["settings"]), **_searched(cell, "method")}
+    system = _of_systems(cell)
+    model = {"model": cell.record["model"]["name"], **_model_settings(cell)} if system else {}
+    prefix = "method." if system else ""  # training and method may each have a setting of a name
+    return {
+        **model,
+        "method": method["name"],
+        "erm_epochs": cell.record["erm_epochs"],
+        **flat(method["settings"], prefix),
+        **_searched(cell, "method", prefix),
+    }
 
 
-def _searched(cell: FinishedCell, section: str) -> dict[str, str]:
+def _of_systems(cell: FinishedCell) -> bool:
+    return "model" in cell.layout.columns
+
+
+def _model_settings(cell: FinishedCell) -> dict[str, Any]:
+    """Return the settings of the model and of training."""
+    train = {k: v for k, v in cell.record["train"].items() if k != "checkpoint_seconds"}
+    model = flat(cell.record["model"]["settings"], "model.")
+    return {**model, **flat(train), **_searched(cell, "train")}
+
+
+def _searched(cell: FinishedCell, section: str, prefix: str = "") -> dict[str, str]:
     """Return the settings that a search chose: cells that differ in them stand in one place."""
-    return dict.fromkeys(cell.search.get("settings", {}).get(section, ()), "searched")
+    chosen = cell.search.get("settings", {}).get(section, ())
+    return {f"{prefix}{key}": "searched" for key in chosen}
 
 
 def tell_apart(cells: Sequence[FinishedCell]) -> tuple[list[FinishedCell], tuple[str, ...]]:
     """Add to equal labels the settings in which they differ: such cells are never averaged."""
-    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    columns: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    rows: dict[object, list[dict[str, Any]]] = {}
+    columns: dict[object, list[dict[str, Any]]] = {}
     for cell in cells:
-        rows.setdefault(cell.row, []).append(row_settings(cell))
-        columns.setdefault((*cell.row, cell.method), []).append(column_settings(cell))
+        rows.setdefault((cell.layout, cell.row), []).append(row_settings(cell))
+        columns.setdefault(_place(cell), []).append(column_settings(cell))
     shown: list[FinishedCell] = []
     said: dict[str, None] = {}
     for cell in cells:
-        by_row = _differing(row_settings(cell), rows[cell.row])
-        by_column = _differing(column_settings(cell), columns[*cell.row, cell.method])
+        by_row = _differing(row_settings(cell), rows[cell.layout, cell.row])
+        by_column = _differing(column_settings(cell), columns[_place(cell)])
         if by_row or by_column:
-            said[f"{cell.dataset} / {cell.model} / {cell.method}"] = None
-        shown.append(replace(cell, model=cell.model + by_row, method=cell.method + by_column))
+            said[_labels(cell)] = None
+        last = cell.layout.rows[-1]
+        labels = {last: getattr(cell, last) + by_row, "method": cell.method + by_column}
+        shown.append(replace(cell, **labels))
     return shown, tuple(said)
+
+
+def _labels(cell: FinishedCell) -> str:
+    return f"{cell.dataset} / {cell.model} / {cell.method}"
+
+
+def _place(cell: FinishedCell) -> tuple[object, ...]:
+    """Return the place that a cell's labels give it; " / " may stand in a label too."""
+    return cell.layout, cell.row, _labels(cell)
 
 
 def _differing(own: Record, others: Sequence[Record]) -> str:

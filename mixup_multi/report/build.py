@@ -10,15 +10,16 @@ from typing import Any
 from mixup_multi.report.analyses import analysis_pictures, analysis_sheet
 from mixup_multi.report.collect import collect
 from mixup_multi.report.conditions import (
+    columns_sheet,
     cost_sheet,
     environment_sheet,
     made_with,
-    methods_sheet,
     settings_sheet,
 )
 from mixup_multi.report.differences import across_sheet, paired_sheet
 from mixup_multi.report.evaluations import evaluation_sheet
 from mixup_multi.report.group import Group, groups
+from mixup_multi.report.layout import METHODS
 from mixup_multi.report.pictures import Picture, rank_picture, row_pictures
 from mixup_multi.report.power import power_sheet
 from mixup_multi.report.recipes import Story, stories
@@ -40,7 +41,7 @@ class Section:
     Attributes:
         title: of the section.
         sheets: its tables, in order.
-        ranks: the critical-difference diagram, if methods could be ranked.
+        ranks: the critical-difference diagram, if columns could be ranked.
         pictures: for each row of the table, its figures.
         records: lines of report.csv.
     """
@@ -115,9 +116,11 @@ def _section(group: Group, *, paper: bool, pictures: bool) -> Section:
         cost_sheet(group),
         search_sheet(group),
         settings_sheet(group),
-        methods_sheet(group),
+        columns_sheet(group),
     ]
     title = f"Data sets of {group.paper}" if group.paper else "Results without a published table"
+    if group.layout is not METHODS:
+        title += f", by {group.layout.one}"
     return Section(
         title=title,
         sheets=tuple(sheet for sheet in sheets if sheet is not None),

@@ -25,10 +25,10 @@ def cliques(ranks: Sequence[float], critical: float) -> list[tuple[float, float]
     return found
 
 
-def draw_diagram(figure: Figure, found: Ranking, methods: Sequence[str], ink: str) -> None:
-    """Draw it: the better half of the methods is named at the left, the others at the right."""
+def draw_diagram(figure: Figure, found: Ranking, columns: Sequence[str], ink: str) -> None:
+    """Draw it: the better half of the columns is named at the left, the others at the right."""
     ax = figure.subplots()
-    k = len(methods)
+    k = len(columns)
     bars = cliques(found.ranks, found.critical)
     _scale(ax, k, found.critical, ink)
     for place, (start, end) in enumerate(bars):
@@ -37,14 +37,14 @@ def draw_diagram(figure: Figure, found: Ranking, methods: Sequence[str], ink: st
     below = -0.35 - 0.22 * max(len(bars), 1)
     order = np.argsort(found.ranks, kind="stable")
     half = (k + 1) // 2
-    for place, method in enumerate(order):
+    for place, column in enumerate(order):
         left = place < half
         height = below - 0.4 * (place if left else k - 1 - place) - 0.25
         end = 1 - 0.06 * k if left else k + 0.06 * k
-        rank = found.ranks[method]
+        rank = found.ranks[column]
         ax.plot([rank, rank, end], [0, height, height], color=ink, linewidth=0.9)
         ax.annotate(
-            f"{methods[method]}  {rank:.2f}", (end, height), xytext=(-4 if left else 4, 0),
+            f"{columns[column]}  {rank:.2f}", (end, height), xytext=(-4 if left else 4, 0),
             textcoords="offset points", ha="right" if left else "left", va="center", color=ink,
         )  # fmt: skip
     ax.set_xlim(1 - 0.4 * k, k + 0.6 * k)

@@ -10,6 +10,7 @@ from mixup_multi.errors import OutputError
 from mixup_multi.grid.evaluate import stored
 from mixup_multi.grid.folder.locks import Owner
 from mixup_multi.grid.folder.store import CellFolder
+from mixup_multi.report.layout import METHODS, Layout, Row
 
 Record = Mapping[str, Any]
 
@@ -26,6 +27,7 @@ class FinishedCell:
         history: a record an epoch.
         dataset, model, method: labels; told apart by settings where equal labels differ in them.
         search: of a cell that a search has chosen: what was `chosen`, and `over` what.
+        layout: of the tables that it stands in.
         evaluations: what it was asked besides, in the recipe's order; see `grid.evaluate`.
     """
 
@@ -38,16 +40,17 @@ class FinishedCell:
     model: str
     method: str
     search: Record = field(default_factory=dict)
+    layout: Layout = METHODS
     evaluations: tuple[Record, ...] = ()
 
     @property
-    def row(self) -> tuple[str, str]:
+    def row(self) -> Row:
         """Return the row of the table that the cell belongs to."""
-        return self.dataset, self.model
+        return tuple(getattr(self, kind) for kind in self.layout.rows)
 
     @property
     def pair_key(self) -> tuple[Any, ...]:
-        """Return what cells of two methods share that ran on the same trial: seed and fold."""
+        """Return what cells of two columns share that ran on the same trial: seed and fold."""
         return self.record["seed"], self.record["fold"], self.result["data_key"]
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mixup_multi.errors import OutputError
-from mixup_multi.grid.analyses import kept_analyses
+from mixup_multi.grid.analyses import kept_analyses, unmade_analyses
 from mixup_multi.grid.folder.locks import running
 from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.grid.protocol.record import read_protocol
@@ -16,6 +16,7 @@ from mixup_multi.grid.protocol.selection import Done, Selected, select
 from mixup_multi.grid.recipes import KeptRecipe, kept_recipes
 from mixup_multi.report.apart import tell_apart
 from mixup_multi.report.cells import FinishedCell, Unfinished, read_cell, title_of
+from mixup_multi.report.layout import LAYOUTS, METHODS
 
 Record = Mapping[str, Any]
 
@@ -31,6 +32,7 @@ class Collected:
         damaged_recipes: their files that cannot be read.
         tried: how many cells a search only tried.
         analyses: what is known of each analysis, by its folder.
+        unmade: why analyses that were begun are not whole, by the folder's name.
     """
 
     out: Path
@@ -42,6 +44,7 @@ class Collected:
     damaged_recipes: tuple[str, ...]
     tried: int = 0
     analyses: Mapping[Path, Record] = field(default_factory=dict)
+    unmade: Mapping[str, str] = field(default_factory=dict)
 
 
 def collect(out: Path) -> Collected:
@@ -76,6 +79,7 @@ def collect(out: Path) -> Collected:
         damaged_recipes=tuple(damaged),
         tried=len(finished) - len(selected) - len(unselected),
         analyses=dict(sorted(analyses.items(), key=lambda one: places.get(one[0].name, last))),
+        unmade=unmade_analyses(out),
     )
 
 
@@ -95,7 +99,8 @@ def reported(
     for cell in finished:
         entry = entries.get(cell.folder.path.name, {})
         if "tried" not in entry:
-            cell = replace(cell, search=entry.get("search", {}))
+            layout = LAYOUTS.get(entry.get("columns", ""), METHODS)
+            cell = replace(cell, search=entry.get("search", {}), layout=layout)
             rules.setdefault(entry.get("selection", "last"), []).append(cell)
     taken: dict[Path, FinishedCell] = {}
     without = []

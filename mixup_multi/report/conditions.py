@@ -10,7 +10,8 @@ import numpy as np
 
 from mixup_multi.report.apart import column_settings, row_settings
 from mixup_multi.report.cells import FinishedCell
-from mixup_multi.report.group import Group, Row
+from mixup_multi.report.group import Group
+from mixup_multi.report.layout import SYSTEMS, Row
 from mixup_multi.report.sheet import Entry, Sheet, count, spread, words
 from mixup_multi.report.statistics import deviation
 
@@ -28,10 +29,10 @@ def cost_sheet(group: Group) -> Sheet:
         " these cells. Cells that trained together, as one stacked model, have equal shares of its"
         " time. Times on a shared machine tell little of each other.",
         headings=(
-            *("Data set", "Model", "Method", "n", "Seconds a cell", "Seconds an epoch"),
+            *(*group.layout.place_headings, "n", "Seconds a cell", "Seconds an epoch"),
             *("Together", "Parameters", "Peak memory MiB", "Device"),
         ),
-        rows=tuple(_cost_row(row, method, cells) for row, method, cells in group.places()),
+        rows=tuple(_cost_row(row, column, cells) for row, column, cells in group.places()),
         notes=(
             f"Memory is {'; or '.join(counted)}. It holds the data set too, and of a cell that was"
             " interrupted it is that of the last stretch.",
@@ -41,12 +42,12 @@ def cost_sheet(group: Group) -> Sheet:
     )
 
 
-def _cost_row(row: tuple[str, str], method: str, cells: list[FinishedCell]) -> tuple[Entry, ...]:
+def _cost_row(row: Row, column: str, cells: list[FinishedCell]) -> tuple[Entry, ...]:
     seconds = [float(cell.result["seconds"]) for cell in cells]
     epochs = [cell.result["seconds"] / max(cell.result.get("epochs", 1), 1) for cell in cells]
     devices = sorted({str(cell.environment.get("device_name", "unknown")) for cell in cells})
     return (
-        *words(*row, method),
+        *words(*row, column),
         count(len(cells)),
         Entry(spread(float(np.mean(seconds)), deviation(seconds)), float(np.mean(seconds))),
         Entry(f"{np.mean(epochs):.3f}", float(np.mean(epochs))),
@@ -78,7 +79,7 @@ def settings_sheet(group: Group) -> Sheet:
         name=f"{group.name}-settings",
         title="Settings",
         caption="Seeds, folds and what else differs between rows; what all share stands below.",
-        headings=("Data set", "Model", "Seeds", "Folds", "Settings of this row"),
+        headings=(*group.layout.headings, "Seeds", "Folds", "Settings of this row"),
         rows=tuple(
             (
                 *words(*row, _seeds(group, row)),
@@ -91,17 +92,24 @@ def settings_sheet(group: Group) -> Sheet:
     )
 
 
-def methods_sheet(group: Group) -> Sheet:
-    """Return the settings of every method, and where it had them."""
+def columns_sheet(group: Group) -> Sheet:
+    """Return the settings of every column, and where it had them; of systems what all share once.
+
+    Methods share hardly a setting, and systems those of training.
+    """
+    settings = [column_settings(cells[0]) for *_, cells in group.places()]
+    common = _common(settings) if group.layout is SYSTEMS else {}
     kinds: dict[tuple[str, str], dict[str, None]] = {}
-    for row, method, cells in group.places():
-        kinds.setdefault((method, _listed(column_settings(cells[0]))), {})[row[0]] = None
+    for (row, column, _), own in zip(group.places(), settings, strict=True):
+        kinds.setdefault((column, _listed(own, leave=common)), {})[row[0]] = None
+    one, many = group.layout.one, group.layout.many
     return Sheet(
-        name=f"{group.name}-methods",
-        title="Methods",
-        caption="What each method was run with, defaults included.",
-        headings=("Method", "Settings", "Data sets"),
+        name=f"{group.name}-{many}",
+        title=many.capitalize(),
+        caption=f"What each {one} was run with, defaults included.",
+        headings=(one.capitalize(), "Settings", "Data sets"),
         rows=tuple(words(*kind, ", ".join(sets)) for kind, sets in kinds.items()),
+        notes=(f"All {many}: {_listed(common)}.",) if common else (),
     )
 
 

@@ -1,4 +1,4 @@
-"""Learning curves: what was recorded after every epoch, over the trials of a method."""
+"""Learning curves: what was recorded after every epoch, over the trials of a column."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixup_multi.report.cells import FinishedCell
-from mixup_multi.report.group import Group, Row
+from mixup_multi.report.group import Group
+from mixup_multi.report.layout import Row
 from mixup_multi.report.statistics import deviation
 
 WATCHED = {
@@ -21,9 +22,9 @@ WATCHED = {
 
 @dataclass(frozen=True)
 class Curve:
-    """One quantity of one method: `means` and sample deviations (0 for one cell) at `epochs`."""
+    """One quantity of one column: `means` and sample deviations (0 for one cell) at `epochs`."""
 
-    method: str
+    column: str
     quantity: str
     epochs: tuple[int, ...]
     means: tuple[float, ...]
@@ -32,16 +33,16 @@ class Curve:
 
 
 def curves(group: Group, row: Row) -> list[Curve]:
-    """Return the curves of a row, by quantity and method."""
+    """Return the curves of a row, by quantity and column."""
     return [
         curve
         for quantity in WATCHED
-        for method in group.methods
-        if (curve := _curve(group.at(row, method), method, quantity)) is not None
+        for column in group.columns
+        if (curve := _curve(group.at(row, column), column, quantity)) is not None
     ]
 
 
-def _curve(cells: Sequence[FinishedCell], method: str, quantity: str) -> Curve | None:
+def _curve(cells: Sequence[FinishedCell], column: str, quantity: str) -> Curve | None:
     at: dict[int, list[float]] = {}
     for cell in cells:
         for record in cell.history:
@@ -51,7 +52,7 @@ def _curve(cells: Sequence[FinishedCell], method: str, quantity: str) -> Curve |
         return None
     epochs = tuple(sorted(at))
     return Curve(
-        method=method,
+        column=column,
         quantity=quantity,
         epochs=epochs,
         means=tuple(float(np.mean(at[epoch])) for epoch in epochs),

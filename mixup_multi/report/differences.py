@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mixup_multi.report.group import Group, Paired, Row
+from mixup_multi.report.group import Group, Paired
+from mixup_multi.report.layout import Row
 from mixup_multi.report.sheet import Entry, Sheet, count, interval, points, probability, words
 from mixup_multi.report.statistics import (
     Ranking,
@@ -21,11 +22,11 @@ from mixup_multi.report.statistics import (
 )
 
 FEW_ROWS = 10
-EQUIVALENCE = 0.1  # percentage points of error that no reader would choose a method by
+EQUIVALENCE = 0.1  # percentage points of error that no reader would choose by
 
 
 def paired_sheet(group: Group) -> Sheet | None:
-    """Return every two methods' seed-paired difference on every row, tested."""
+    """Return every two columns' seed-paired difference on every row, tested."""
     pairs = all_pairs(group)
     if not pairs:
         return None
@@ -34,14 +35,14 @@ def paired_sheet(group: Group) -> Sheet | None:
     return Sheet(
         name=f"{group.name}-paired",
         title="Paired differences",
-        caption="Error of the first method minus that of the second in the same trial (equal"
-        " seed, fold and data), in percentage points: below zero the first is better. n pairs,"
-        " mean with its 95 % interval, sample standard deviation s; p of the paired t test, the"
-        f" same after Holm's correction for all {sum(t is not None for t in tests)} tests of this"
-        " table, p of the exact Wilcoxon signed-rank test; and the probability that the first is"
-        " better on this data set (Bayesian correlated t test; a mean below zero).",
+        caption=f"Error of the first {group.layout.one} minus that of the second in the same trial"
+        " (equal seed, fold and data), in percentage points: below zero the first is better. n"
+        " pairs, mean with its 95 % interval, sample standard deviation s; p of the paired t test,"
+        f" the same after Holm's correction for all {sum(t is not None for t in tests)} tests of"
+        " this table, p of the exact Wilcoxon signed-rank test; and the probability that the first"
+        " is better on this data set (Bayesian correlated t test; a mean below zero).",
         headings=(
-            *("Data set", "Model", "First - second", "n", "Mean", "95 % interval", "s"),
+            *(*group.layout.headings, "First - second", "n", "Mean", "95 % interval", "s"),
             *("p (t)", "p (t, Holm)", "p (Wilcoxon)", "P(first better)"),
         ),
         rows=tuple(
@@ -57,8 +58,8 @@ def holm_adjusted(group: Group) -> list[float | None]:
 
 
 def all_pairs(group: Group) -> list[Paired]:
-    """Return every two methods' differences on every row that has both."""
-    return [p for first, second in group.method_pairs() for p in group.pairs(first, second)]
+    """Return every two columns' differences on every row that has both."""
+    return [p for first, second in group.column_pairs() for p in group.pairs(first, second)]
 
 
 def _paired_row(pair: Paired, p: float | None, adjusted: float | None) -> tuple[Entry, ...]:
@@ -98,27 +99,27 @@ def _paired_notes(pairs: Sequence[Paired]) -> tuple[str, ...]:
 
 
 def complete_rows(group: Group) -> list[Row]:
-    """Return the rows that have every method: only those can be ranked."""
+    """Return the rows that have every column: only those can be ranked."""
     return [
         row
         for row in group.rows
-        if all((*row, method) in group.table.cells for method in group.methods)
+        if all((*row, column) in group.table.cells for column in group.columns)
     ]
 
 
-def rank_methods(group: Group) -> Ranking | None:
-    """Return the ranking of methods over complete rows, by mean error."""
+def rank_columns(group: Group) -> Ranking | None:
+    """Return the ranking of columns over complete rows, by mean error."""
     cells = group.table.cells
     rows = complete_rows(group)
-    return ranking([[cells[*row, method].mean for method in group.methods] for row in rows])
+    return ranking([[cells[*row, column].mean for column in group.columns] for row in rows])
 
 
 def across_sheet(group: Group) -> Sheet | None:
-    """Return every two methods compared across data sets; None for fewer than two of either."""
-    found = rank_methods(group)
+    """Return every two columns compared across data sets; None for fewer than two of either."""
+    found = rank_columns(group)
     rows = [
         _across_row(group, first, second, found)
-        for first, second in group.method_pairs()
+        for first, second in group.column_pairs()
         if len(group.pairs(first, second)) > 1
     ]
     if not rows:
@@ -126,9 +127,9 @@ def across_sheet(group: Group) -> Sheet | None:
     return Sheet(
         name=f"{group.name}-across",
         title="Across data sets",
-        caption="Two methods over all rows that have both. Wins, ties and losses of the first by"
-        " mean error; the difference of mean ranks and its p by Nemenyi's test; and the"
-        " probabilities that the first is better by more than"
+        caption=f"Two {group.layout.many} over all rows that have both. Wins, ties and losses of"
+        " the first by mean error; the difference of mean ranks and its p by Nemenyi's test; and"
+        " the probabilities that the first is better by more than"
         f" {EQUIVALENCE} points on a data set like these, within {EQUIVALENCE} points, or worse"
         " (Bayesian signed-rank test on mean paired differences, prior weight 0.5 at zero, 20,000"
         " draws).",
@@ -147,7 +148,7 @@ def _across_row(group: Group, first: str, second: str, found: Ranking | None) ->
     wins, losses = signs.count(-1), signs.count(1)
     gap, p = None, None
     if found is not None:
-        ranks = dict(zip(group.methods, found.ranks, strict=True))
+        ranks = dict(zip(group.columns, found.ranks, strict=True))
         gap = ranks[first] - ranks[second]
         p = nemenyi(gap, len(found.ranks), found.blocks)
     return (
@@ -161,7 +162,7 @@ def _across_row(group: Group, first: str, second: str, found: Ranking | None) ->
 
 
 def _across_notes(group: Group, found: Ranking | None) -> tuple[str, ...]:
-    notes = [_friedman(found)]
+    notes = [_friedman(found, group.layout.many)]
     if len(group.rows) < FEW_ROWS:
         notes.append(
             "With so few rows the probabilities say what these rows are like and lean on the prior;"
@@ -170,7 +171,7 @@ def _across_notes(group: Group, found: Ranking | None) -> tuple[str, ...]:
     ranked = complete_rows(group)
     if left := [row for row in group.rows if row not in ranked]:
         names = ", ".join(" / ".join(row) for row in left)
-        notes.append(f"Not ranked, since a method is missing: {names}.")
+        notes.append(f"Not ranked, since a {group.layout.one} is missing: {names}.")
     if len({row[0] for row in group.rows}) < len(group.rows):
         notes.append(
             "Rows that share a data set are not independent; the tests across rows take them so."
@@ -178,12 +179,12 @@ def _across_notes(group: Group, found: Ranking | None) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _friedman(found: Ranking | None) -> str:
+def _friedman(found: Ranking | None, many: str) -> str:
     if found is None:
-        return "No Friedman test: it needs three methods on two data sets, not all tied."
+        return f"No Friedman test: it needs three {many} on two data sets, not all tied."
     k = len(found.ranks)
     said = (
-        f"Friedman over {found.blocks} rows and {k} methods: chi-squared {found.chi2:.2f}"
+        f"Friedman over {found.blocks} rows and {k} {many}: chi-squared {found.chi2:.2f}"
         f" (p {probability(found.p_chi2).text}), Iman and Davenport's F {found.f:.2f}"
         f" (p {probability(found.p_f).text}). Nemenyi's critical difference of mean ranks at 0.05"
         f" is {found.critical:.2f}."

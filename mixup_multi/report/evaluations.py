@@ -15,13 +15,13 @@ from mixup_multi.report.statistics import deviation
 
 
 def evaluation_sheet(group: Group) -> Sheet | None:
-    """Return data set, model and method x evaluations; None where nothing was measured."""
+    """Return rows and columns x evaluations; None where nothing was measured."""
     headings = evaluation_headings(group)
     if not headings:
         return None
     rows = [
-        (*words(*row, method), *_entries(group.at(row, method), headings))
-        for row, method, _ in group.places()
+        (*words(*row, column), *_entries(group.at(row, column), headings))
+        for row, column, _ in group.places()
     ]
     records = {record["canonical"]: record for cell in group.cells for record in cell.evaluations}
     return Sheet(
@@ -29,7 +29,7 @@ def evaluation_sheet(group: Group) -> Sheet | None:
         title="Evaluations",
         caption="Mean ± sample standard deviation over trials and folds, of the last epoch's"
         " weights; what each column is stands below.",
-        headings=("Data set", "Model", "Method", "n", *headings.values()),
+        headings=(*group.layout.place_headings, "n", *headings.values()),
         rows=tuple(rows),
         notes=tuple(f"{h}: {_described(records[c])}" for c, h in headings.items()),
     )

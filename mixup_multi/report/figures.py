@@ -44,17 +44,17 @@ def short(label: str, most: int = 36) -> str:
     return label if len(label) <= most else f"{label[: most - end - 1]}…{label[-end:]}"
 
 
-def method_style(methods: Sequence[str], method: str) -> dict[str, Any]:
-    """Return a method's colour and dashes, the same in every figure; lines may lie on lines."""
-    place = methods.index(method)
+def column_style(columns: Sequence[str], column: str) -> dict[str, Any]:
+    """Return a column's colour and dashes, the same in every figure; lines may lie on lines."""
+    place = columns.index(column)
     return {
         "color": COLOURS[place % len(COLOURS)],
         "linestyle": STYLES[place % len(STYLES)],
     }
 
 
-def learning_curves(curves: Sequence[Curve], methods: Sequence[str]) -> str:
-    """Return a panel a quantity: a line a method, with a band of one standard deviation."""
+def learning_curves(curves: Sequence[Curve], columns: Sequence[str]) -> str:
+    """Return a panel a quantity: a line a column, with a band of one standard deviation."""
     from matplotlib.ticker import MaxNLocator
 
     quantities = [q for q in WATCHED if any(curve.quantity == q for curve in curves)]
@@ -64,7 +64,7 @@ def learning_curves(curves: Sequence[Curve], methods: Sequence[str]) -> str:
         for ax, quantity in zip(axes, quantities, strict=True):
             for curve in curves:
                 if curve.quantity == quantity:
-                    _line(ax, curve, method_style(methods, curve.method))
+                    _line(ax, curve, column_style(columns, curve.column))
             ax.set_title(WATCHED[quantity])
             ax.set_xlabel("epoch")
             ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
@@ -74,14 +74,14 @@ def learning_curves(curves: Sequence[Curve], methods: Sequence[str]) -> str:
 
     width, height = _size(len(quantities), 2, 2.6)
     return drawn(
-        width, 0.85 * height + _legend_height(len({curve.method for curve in curves})), draw
+        width, 0.85 * height + _legend_height(len({curve.column for curve in curves})), draw
     )
 
 
 def _line(ax: Axes, curve: Curve, style: Mapping[str, Any]) -> None:
     means, spreads = np.array(curve.means), np.array(curve.spreads)
     marker = "o" if len(means) == 1 else None
-    ax.plot(curve.epochs, means, label=short(curve.method), linewidth=1.4, marker=marker, **style)
+    ax.plot(curve.epochs, means, label=short(curve.column), linewidth=1.4, marker=marker, **style)
     ax.fill_between(
         curve.epochs,
         means - spreads,
@@ -92,15 +92,15 @@ def _line(ax: Axes, curve: Curve, style: Mapping[str, Any]) -> None:
     )
 
 
-def evaluation_curves(curves: Sequence[AskedCurve], methods: Sequence[str]) -> str:
-    """Return one panel: a line a method, with a band of one standard deviation."""
+def evaluation_curves(curves: Sequence[AskedCurve], columns: Sequence[str]) -> str:
+    """Return one panel: a line a column, with a band of one standard deviation."""
 
     def draw(figure: Figure) -> None:
         (ax,) = _panels(figure, 1, 1)
         for curve in curves:
-            style = method_style(methods, curve.method)
+            style = column_style(columns, curve.column)
             means, spreads = np.array(curve.means), np.array(curve.spreads)
-            ax.plot(curve.x, means, label=short(curve.method), linewidth=1.4, marker=".", **style)
+            ax.plot(curve.x, means, label=short(curve.column), linewidth=1.4, marker=".", **style)
             band = {"color": style["color"], "alpha": 0.15, "linewidth": 0}
             ax.fill_between(curve.x, means - spreads, means + spreads, **band)
         ax.set(xlabel=curves[0].x_label, ylabel=curves[0].y_label)
@@ -112,12 +112,12 @@ def evaluation_curves(curves: Sequence[AskedCurve], methods: Sequence[str]) -> s
 
 
 def reliability_diagrams(said: Mapping[str, Reliability]) -> str:
-    """Return a panel a method: the share that is correct against the confidence, by bin."""
+    """Return a panel a column: the share that is correct against the confidence, by bin."""
 
     def draw(figure: Figure) -> None:
-        for ax, (method, one) in zip(_panels(figure, len(said), 2), said.items(), strict=True):
+        for ax, (column, one) in zip(_panels(figure, len(said), 2), said.items(), strict=True):
             _reliability(ax, one)
-            ax.set_title(f"{short(method)}\nECE {one.ece:.1f} %")
+            ax.set_title(f"{short(column)}\nECE {one.ece:.1f} %")
 
     width, height = _size(len(said), 2, 2.6)
     return drawn(width, height, draw)
@@ -135,14 +135,14 @@ def _reliability(ax: Axes, one: Reliability) -> None:
 
 
 def confusion_matrices(said: Mapping[str, Array], classes: Sequence[str]) -> str:
-    """Return a panel a method: of each true class (a row), the percent predicted as each."""
+    """Return a panel a column: of each true class (a row), the percent predicted as each."""
     longest = max(map(len, classes)) if len(classes) <= NAMED_CLASSES else 0
     margin = 0.07 * min(longest, NAME_LETTERS)
 
     def draw(figure: Figure) -> None:
-        for ax, (method, matrix) in zip(_panels(figure, len(said), 2), said.items(), strict=True):
+        for ax, (column, matrix) in zip(_panels(figure, len(said), 2), said.items(), strict=True):
             _confusion(ax, matrix, classes)
-            ax.set_title(short(method))
+            ax.set_title(short(column))
 
     side = (2.6 if len(classes) < 8 else 3.2) + margin
     width, height = _size(len(said), 2, side)
@@ -168,9 +168,9 @@ def _confusion(ax: Axes, matrix: Array, classes: Sequence[str]) -> None:
         )  # fmt: skip
 
 
-def critical_difference_diagram(found: Ranking, methods: Sequence[str]) -> str:
-    """Return mean ranks on a line; bars join methods that Nemenyi's test cannot tell apart."""
+def critical_difference_diagram(found: Ranking, columns: Sequence[str]) -> str:
+    """Return mean ranks on a line; bars join columns that Nemenyi's test cannot tell apart."""
     from mixup_multi.report.cd_diagram import draw_diagram
 
-    lines, shown = (len(methods) + 1) // 2, [short(method) for method in methods]
+    lines, shown = (len(columns) + 1) // 2, [short(column) for column in columns]
     return drawn(5.2, 1.3 + 0.28 * lines, lambda figure: draw_diagram(figure, found, shown, INK))

@@ -1,4 +1,4 @@
-"""The cells that stand in one table: those that name the same published table, or none."""
+"""The cells that stand in one table: of one layout, naming the same published table, or none."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from functools import cached_property
 
 from mixup_multi.errors import OutputError
 from mixup_multi.report.cells import FinishedCell
+from mixup_multi.report.layout import LAYOUTS, METHODS, Layout, Row
 from mixup_multi.report.measure import Measured, measure
 from mixup_multi.report.paper import Published, published, published_labels
 from mixup_multi.report.statistics import deviation
 from mixup_multi.report.tables import ErrorTable, Finished, error_table
 
-Row = tuple[str, str]
-
 
 @dataclass(frozen=True)
 class Paired:
-    """Two methods on the same trials of a row.
+    """Two columns on the same trials of a row.
 
     Attributes:
-        row: data set and model.
-        first, second: the methods.
+        row: data set, and model in a table of methods.
+        first, second: the columns.
         differences: error of the first minus that of the second, a trial (or fold) each.
         correlation: of the differences, from training rows that trials share; 0 for a fixed split.
     """
@@ -51,12 +50,14 @@ class Group:
 
     Attributes:
         paper: the published table's name, or None.
-        cells: in the order of rows and methods.
+        layout: what its rows and columns are.
+        cells: in the order of rows and columns.
         measured: by the cell's key; a cell whose logits tell nothing is absent.
         unmeasured: why, by the cell's key.
     """
 
     paper: str | None
+    layout: Layout
     cells: tuple[FinishedCell, ...]
     measured: Mapping[str, Measured]
     unmeasured: Mapping[str, str]
@@ -64,49 +65,59 @@ class Group:
     @property
     def name(self) -> str:
         """Return a name that can stand in file names."""
-        return self.paper or "results"
+        name = self.paper or "results"
+        return name if self.layout is METHODS else f"{name}-{self.layout.many}"
+
+    @cached_property
+    def _names(self) -> dict[tuple[str, str], str]:
+        return self.layout.names((cell.model, cell.method) for cell in self.cells)
+
+    def column(self, cell: FinishedCell) -> str:
+        """Return the column that a cell stands in."""
+        return self._names[cell.model, cell.method]
 
     @cached_property
     def table(self) -> ErrorTable:
-        """Return our errors by row and method; published values are looked up elsewhere."""
+        """Return our errors by row and column; published values are looked up elsewhere."""
         return error_table(
-            Finished(cell.dataset, cell.model, cell.method, cell.error) for cell in self.cells
+            (Finished(cell.dataset, cell.model, cell.method, cell.error) for cell in self.cells),
+            self.layout,
         )
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Return data sets and models, in order."""
+        """Return the rows, in order."""
         return self.table.rows
 
     @cached_property
-    def methods(self) -> tuple[str, ...]:
-        """Return the methods, in order."""
-        return tuple(sorted(self.table.methods, key=self._method_order))
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns, in order."""
+        return tuple(sorted(self.table.columns, key=self._column_order))
 
-    def _method_order(self, method: str) -> tuple[int, str]:
-        cell = next(cell for cell in self.cells if cell.method == method)
-        return _order(cell, "method", self.paper), method.casefold()
+    def _column_order(self, column: str) -> list[tuple[int, str]]:
+        cell = next(cell for cell in self.cells if self.column(cell) == column)
+        return [_order(cell, kind, self.paper) for kind in self.layout.columns]
 
     @cached_property
     def _places(self) -> dict[tuple[Row, str], list[FinishedCell]]:
         places: dict[tuple[Row, str], list[FinishedCell]] = {}
         for cell in self.cells:
-            places.setdefault((cell.row, cell.method), []).append(cell)
+            places.setdefault((cell.row, self.column(cell)), []).append(cell)
         return places
 
-    def at(self, row: Row, method: str) -> list[FinishedCell]:
+    def at(self, row: Row, column: str) -> list[FinishedCell]:
         """Return the cells of one place of the table, in order of seed and fold."""
-        return self._places.get((row, method), [])
+        return self._places.get((row, column), [])
 
     def places(self) -> Iterator[tuple[Row, str, list[FinishedCell]]]:
         """Yield the places that hold cells."""
-        for row, method in itertools.product(self.rows, self.methods):
-            if cells := self.at(row, method):
-                yield row, method, cells
+        for row, column in itertools.product(self.rows, self.columns):
+            if cells := self.at(row, column):
+                yield row, column, cells
 
-    def measured_at(self, row: Row, method: str) -> list[Measured]:
+    def measured_at(self, row: Row, column: str) -> list[Measured]:
         """Return what the logits of a place's cells tell."""
-        keys = [cell.record["key"] for cell in self.at(row, method)]
+        keys = [cell.record["key"] for cell in self.at(row, column)]
         return [self.measured[key] for key in keys if key in self.measured]
 
     def class_names(self, row: Row) -> tuple[str, ...] | None:
@@ -117,23 +128,23 @@ class Group:
             return None
         return tuple(map(str, first))
 
-    def published_at(self, row: Row, method: str) -> Published | None:
+    def published_at(self, row: Row, column: str) -> Published | None:
         """Return the published value of a place, found by the recipe's own labels."""
-        cells = self.at(row, method)
+        cells = self.at(row, column)
         if self.paper is None or not cells:
             return None
         return published(self.paper, *(cells[0].label(k) for k in ("dataset", "model", "method")))
 
-    def method_pairs(self) -> list[tuple[str, str]]:
-        """Return the pairs of methods, the later one first: MixupE - Mixup, MixupE - ERM, ..."""
-        return [(b, a) for a, b in itertools.combinations(self.methods, 2)]
+    def column_pairs(self) -> list[tuple[str, str]]:
+        """Return the pairs of columns, the later one first: MixupE - Mixup, MixupE - ERM, ..."""
+        return [(b, a) for a, b in itertools.combinations(self.columns, 2)]
 
     def pairs(self, first: str, second: str) -> list[Paired]:
-        """Return two methods' differences on every row that has both."""
+        """Return two columns' differences on every row that has both."""
         return [pair for row in self.rows if (pair := self.pair(row, first, second)) is not None]
 
     def pair(self, row: Row, first: str, second: str) -> Paired | None:
-        """Return two methods' differences over the trials that both have; None without any."""
+        """Return two columns' differences over the trials that both have; None without any."""
         ours = {cell.pair_key: cell for cell in self.at(row, first)}
         theirs = {cell.pair_key: cell for cell in self.at(row, second)}
         shared = [key for key in ours if key in theirs]
@@ -153,12 +164,19 @@ class Group:
 
 
 def groups(cells: Sequence[FinishedCell]) -> list[Group]:
-    """Return one group for each published table that cells name, and one for the others."""
-    names = sorted({cell.paper for cell in cells}, key=lambda name: (name is None, name or ""))
-    return [_group(name, [cell for cell in cells if cell.paper == name]) for name in names]
+    """Return a group for each published table that cells name, one for the others; by layout."""
+    found = {(cell.paper, cell.layout) for cell in cells}
+    layouts = list(LAYOUTS.values())
+    ordered = sorted(found, key=lambda one: (one[0] is None, one[0] or "", layouts.index(one[1])))
+    return [
+        _group(
+            paper, layout, [cell for cell in cells if (cell.paper, cell.layout) == (paper, layout)]
+        )
+        for paper, layout in ordered
+    ]
 
 
-def _group(paper: str | None, cells: Sequence[FinishedCell]) -> Group:
+def _group(paper: str | None, layout: Layout, cells: Sequence[FinishedCell]) -> Group:
     measured: dict[str, Measured] = {}
     unmeasured: dict[str, str] = {}
     for cell in cells:
@@ -167,25 +185,21 @@ def _group(paper: str | None, cells: Sequence[FinishedCell]) -> Group:
         except OutputError as error:
             unmeasured[cell.record["key"]] = str(error)
     ordered = sorted(cells, key=lambda cell: _cell_order(cell, paper))
-    return Group(paper, tuple(ordered), measured, unmeasured)
+    return Group(paper, layout, tuple(ordered), measured, unmeasured)
 
 
 def _cell_order(cell: FinishedCell, paper: str | None) -> tuple[object, ...]:
-    record = cell.record
+    fold = cell.record["fold"]
     return (
-        _order(cell, "dataset", paper),
-        cell.dataset.casefold(),
-        _order(cell, "model", paper),
-        cell.model.casefold(),
-        _order(cell, "method", paper),
-        cell.method.casefold(),
-        record["seed"],
-        -1 if record["fold"] is None else record["fold"],
+        *(_order(cell, kind, paper) for kind in ("dataset", "model", "method")),
+        cell.record["seed"],
+        -1 if fold is None else fold,
     )
 
 
-def _order(cell: FinishedCell, kind: str, paper: str | None) -> int:
-    """Return the place of a label in the published table; those that it lacks come last."""
+def _order(cell: FinishedCell, kind: str, paper: str | None) -> tuple[int, str]:
+    """Return the place of a label in the published table, and itself; what it lacks comes last."""
     known = published_labels(paper, kind) if paper is not None else ()
     label = cell.label(kind).casefold()
-    return known.index(label) if label in known else len(known)
+    place = known.index(label) if label in known else len(known)
+    return place, str(getattr(cell, kind)).casefold()

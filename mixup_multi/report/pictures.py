@@ -12,8 +12,9 @@ from mixup_multi.metrics.reliability import Array
 from mixup_multi.report import figures
 from mixup_multi.report.asked_curves import asked_curves
 from mixup_multi.report.curves import curves
-from mixup_multi.report.differences import rank_methods
-from mixup_multi.report.group import Group, Row
+from mixup_multi.report.differences import rank_columns
+from mixup_multi.report.group import Group
+from mixup_multi.report.layout import Row
 from mixup_multi.report.measure import pooled
 from mixup_multi.report.sheet import csv_text
 
@@ -35,21 +36,21 @@ class Picture:
 
 
 def rank_picture(group: Group) -> Picture | None:
-    """Return the critical-difference diagram; None where methods cannot be ranked."""
-    found = rank_methods(group)
+    """Return the critical-difference diagram; None where columns cannot be ranked."""
+    found = rank_columns(group)
     if found is None:
         return None
-    ranked = dict(zip(group.methods, found.ranks, strict=True))
-    said = ", ".join(f"{method} {rank:.2f}" for method, rank in ranked.items())
+    ranked = dict(zip(group.columns, found.ranks, strict=True))
+    said = ", ".join(f"{column} {rank:.2f}" for column, rank in ranked.items())
     critical = f"Critical difference {found.critical:.2f}."
     return Picture(
         name=f"{group.name}-ranks",
         title="Critical-difference diagram",
-        svg=figures.critical_difference_diagram(found, group.methods),
+        svg=figures.critical_difference_diagram(found, group.columns),
         alt=f"Mean ranks over {found.blocks} rows: {said}. {critical}",
-        caption="Mean ranks, 1 the best. A bar joins methods that Nemenyi's test at 0.05 cannot"
-        " tell apart.",
-        data=csv_text(("method", "mean_rank"), list(ranked.items())),
+        caption=f"Mean ranks, 1 the best. A bar joins {group.layout.many} that Nemenyi's test at"
+        " 0.05 cannot tell apart.",
+        data=csv_text((group.layout.one, "mean_rank"), list(ranked.items())),
     )
 
 
@@ -57,20 +58,20 @@ def row_pictures(group: Group, row: Row, name: str) -> Iterator[Picture]:
     """Yield the figures of a row of the table: curves, reliability, confusion."""
     place = " / ".join(row)
     if found := curves(group, row):
-        columns = ("method", "quantity", "epoch", "mean", "std", "n")
+        columns = (group.layout.one, "quantity", "epoch", "mean", "std", "n")
         lines = [
-            (c.method, c.quantity, *point)
+            (c.column, c.quantity, *point)
             for c in found
             for point in zip(c.epochs, c.means, c.spreads, c.counts, strict=True)
         ]
         yield Picture(
             name=f"{name}-curves",
             title="Learning curves",
-            svg=figures.learning_curves(found, group.methods),
+            svg=figures.learning_curves(found, group.columns),
             alt=f"Learning curves of {place}; the numbers are in the CSV.",
             caption="Mean over trials and folds, band ± one sample standard deviation. Training"
             " loss and error are those of the method's own (mixed) rows, so they do not compare"
-            " methods.",
+            f" {group.layout.many}.",
             data=csv_text(columns, lines),
         )
     yield from _calibration(group, row, name)
@@ -81,29 +82,29 @@ def _evaluations(group: Group, row: Row, name: str) -> Iterator[Picture]:
     for number, (title, found) in enumerate(asked_curves(group, row).items(), start=1):
         first = found[0]
         lines = [
-            (curve.method, *point)
+            (curve.column, *point)
             for curve in found
             for point in zip(curve.x, curve.means, curve.spreads, curve.counts, strict=True)
         ]
         yield Picture(
             name=f"{name}-evaluation{number}",
             title=title,
-            svg=figures.evaluation_curves(found, group.methods),
+            svg=figures.evaluation_curves(found, group.columns),
             alt=f"{title} of {' / '.join(row)}: {first.y_label} over {first.x_label}; the numbers"
             " are in the CSV.",
             caption="Mean over trials and folds, band ± one sample standard deviation; what was"
             " asked stands below the table of evaluations.",
-            data=csv_text(("method", first.x_label, first.y_label, "std", "n"), lines),
+            data=csv_text((group.layout.one, first.x_label, first.y_label, "std", "n"), lines),
         )
 
 
 def _calibration(group: Group, row: Row, name: str) -> Iterator[Picture]:
     place = " / ".join(row)
-    found = {m: pooled(measured) for m in group.methods if (measured := group.measured_at(row, m))}
+    found = {m: pooled(measured) for m in group.columns if (measured := group.measured_at(row, m))}
     if not found:
         return
-    reliabilities = {method: one for method, (one, _) in found.items()}
-    eces = ", ".join(f"{method} {one.ece:.1f} %" for method, one in reliabilities.items())
+    reliabilities = {column: one for column, (one, _) in found.items()}
+    eces = ", ".join(f"{column} {one.ece:.1f} %" for column, one in reliabilities.items())
     yield Picture(
         name=f"{name}-reliability",
         title="Reliability",
@@ -113,15 +114,15 @@ def _calibration(group: Group, row: Row, name: str) -> Iterator[Picture]:
         " the share that is correct; orange: the share of rows in the bin; dashed: perfect"
         " calibration. The ECE here is that of all trials together.",
         data=csv_text(
-            ("method", "bin_low", "bin_high", "rows", "confidence_sum", "correct_sum"),
+            (group.layout.one, "bin_low", "bin_high", "rows", "confidence_sum", "correct_sum"),
             [
-                (method, b / BINS, (b + 1) / BINS, *values)
-                for method, one in reliabilities.items()
+                (column, b / BINS, (b + 1) / BINS, *values)
+                for column, one in reliabilities.items()
                 for b, values in enumerate(zip(one.count, one.confidence, one.correct, strict=True))
             ],
         ),
     )
-    yield _confusion(group, row, name, {method: matrix for method, (_, matrix) in found.items()})
+    yield _confusion(group, row, name, {column: matrix for column, (_, matrix) in found.items()})
 
 
 def _confusion(group: Group, row: Row, name: str, matrices: Mapping[str, Array]) -> Picture:
@@ -140,10 +141,10 @@ def _confusion(group: Group, row: Row, name: str, matrices: Mapping[str, Array])
         caption="Percent of each true class (rows) that is predicted as each class (columns), test"
         f" rows of all trials together.{order}",
         data=csv_text(
-            ("method", "true", "predicted", "rows"),
+            (group.layout.one, "true", "predicted", "rows"),
             [
-                (method, classes[true], classes[said], float(matrix[true, said]))
-                for method, matrix in matrices.items()
+                (column, classes[true], classes[said], float(matrix[true, said]))
+                for column, matrix in matrices.items()
                 for true, said in np.ndindex(*matrix.shape)
                 if matrix[true, said]
             ],

@@ -23,13 +23,14 @@ def power_sheet(group: Group) -> Sheet | None:
         " paired differences; and the same for the limits of the 95 % interval of s, which is"
         " wide for few pairs. A dash: our differences do not vary, or the published are equal.",
         headings=(
-            *("Data set", "Model", "First - second", "Published difference", "Our s", "Our n"),
+            *(*group.layout.headings, "First - second", "Published difference", "Our s", "Our n"),
             *("Trials needed", "at the limits of s"),
         ),
         rows=tuple(_power_row(pair, difference) for pair, difference in published),
         notes=(
             "Trials whose splits share training rows are not independent. More of them make a mean"
-            " over splits of these rows certain, but not that a method is better on new data.",
+            f" over splits of these rows certain, but not that a {group.layout.one} is better on"
+            " new data.",
         )
         if any(pair.correlation > 0 for pair, _ in published)
         else (),

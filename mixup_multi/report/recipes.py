@@ -67,19 +67,29 @@ def never_begun(collected: Collected) -> dict[str, str]:
     begun = _begun(collected)
     return {
         key: title
-        for recipe in collected.recipes
-        if begun & recipe.cells.keys()
+        for recipe in _run(collected)
         for key, title in recipe.cells.items()
         if key not in begun
     }
 
 
+def planned_analyses(collected: Collected) -> dict[str, str]:
+    """Return the labels of planned analyses by folder; recipes of which nothing ran aside."""
+    return {name: label for recipe in _run(collected) for name, label in recipe.analyses.items()}
+
+
 def not_begun_at_all(collected: Collected) -> list[str]:
-    """Return the titles of recipes of which no cell was begun."""
-    begun = _begun(collected)
-    planned = [recipe for recipe in collected.recipes if recipe.cells]  # a search plans later
-    idle = [recipe for recipe in planned if not begun & recipe.cells.keys()]
+    """Return the titles of recipes of which no cell and no analysis was begun."""
+    run = _run(collected)
+    planned = [one for one in collected.recipes if one.cells or one.analyses]  # a search does later
+    idle = [recipe for recipe in planned if recipe not in run]
     return list(dict.fromkeys(f"{recipe.title} ({recipe.command})" for recipe in idle))
+
+
+def _run(collected: Collected) -> list[KeptRecipe]:
+    """Return the recipes of which something was begun."""
+    begun = _begun(collected)
+    return [one for one in collected.recipes if not begun.isdisjoint([*one.cells, *one.analyses])]
 
 
 def unasked(collected: Collected) -> int:
@@ -96,5 +106,7 @@ def by_place(titles: Iterable[str]) -> tuple[str, ...]:
 
 
 def _begun(collected: Collected) -> set[str]:
+    """Return the keys of cells, and the folders of analyses, that are there."""
     finished = {str(cell.record["key"]) for cell in collected.finished}
-    return finished | {cell.key for cell in collected.unfinished}
+    analyses = {*collected.unmade, *(folder.name for folder in collected.analyses)}
+    return finished | {cell.key for cell in collected.unfinished} | analyses

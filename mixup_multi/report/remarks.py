@@ -8,10 +8,19 @@ from typing import Any
 
 from mixup_multi.report.cells import FinishedCell
 from mixup_multi.report.collect import Collected
-from mixup_multi.report.group import Group, Row
+from mixup_multi.report.group import Group
+from mixup_multi.report.layout import SYSTEMS, Row
 from mixup_multi.report.paper import published_entries, tables
-from mixup_multi.report.recipes import by_place, never_begun, not_begun_at_all, unasked
+from mixup_multi.report.recipes import (
+    by_place,
+    never_begun,
+    not_begun_at_all,
+    planned_analyses,
+    unasked,
+)
 from mixup_multi.report.verdicts import verdicts
+
+GIVEN_UP = "(A plan that was given up is forgotten when its file in the folder recipes is removed.)"
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,7 @@ def remarks(collected: Collected, groups: Sequence[Group], *, paper: bool) -> li
         *_told_apart(collected),
         *_stale(collected),
         *_unmeasured(groups),
+        *_systems(groups),
         *_notes(collected.finished),
         *_selection(collected.finished),
         *_tried(collected),
@@ -74,8 +84,8 @@ def _never_run(collected: Collected) -> Iterator[Remark]:
     if absent := never_begun(collected):
         yield Remark(
             "problem",
-            f"{_counted(len(absent), 'planned cell')} never ran, so that no table has them. (A plan"
-            " that was given up is forgotten when its file in the folder recipes is removed.)",
+            f"{_counted(len(absent), 'planned cell')} never ran, so that no table has them."
+            f" {GIVEN_UP}",
             by_place(absent.values()),
         )
     elif collected.recipes and collected.finished and not collected.unfinished:
@@ -93,19 +103,25 @@ def _never_run(collected: Collected) -> Iterator[Remark]:
 
 def _not_analysed(collected: Collected) -> Iterator[Remark]:
     made = {folder.name for folder in collected.analyses}
-    planned = {name: t for recipe in collected.recipes for name, t in recipe.analyses.items()}
-    if absent := [title for name, title in planned.items() if name not in made]:
-        text = "These planned analyses are not made; run their recipe again."
-        yield Remark("problem", text, tuple(absent))
+    planned = planned_analyses(collected)
+    absent = {name: label for name, label in planned.items() if name not in made}
+    if absent:
+        one = len(absent) == 1
+        text = f"{len(absent):,} planned {'analysis is' if one else 'analyses are'} not made"
+        why = (
+            f"{label}: {collected.unmade.get(name, 'it never began')}"
+            for name, label in absent.items()
+        )
+        yield Remark("problem", f"{text}; run their recipe again. {GIVEN_UP}", tuple(why))
     elif planned:
         text = f"Of {len(planned):,} planned analyses none is absent."
         yield Remark("condition", text)
 
 
-def _gaps(groups: Iterable[Group], *, recipes_kept: bool) -> Iterator[Remark]:
-    """Name trials that some methods of a row have and others lack.
+def _gaps(groups: Sequence[Group], *, recipes_kept: bool) -> Iterator[Remark]:
+    """Name trials that some columns of a row have and others lack.
 
-    A method of which a row has none at all may never have been planned there, as where a recipe
+    A column of which a row has none at all may never have been planned there, as where a recipe
     gives models methods of their own; where recipes are kept, what is absent is known from them.
     """
     details: list[str] = []
@@ -113,23 +129,23 @@ def _gaps(groups: Iterable[Group], *, recipes_kept: bool) -> Iterator[Remark]:
         for row in group.rows:
             details += _gaps_of_row(group, row, none_is_a_gap=not recipes_kept)
     if details:
-        text = "Methods of a row do not have the same trials; the tables average what there is."
-        yield Remark("problem", text, tuple(details))
+        text = "of a row do not have the same trials; the tables average what there is."
+        yield Remark("problem", f"{_many(groups)} {text}", tuple(details))
 
 
 def _gaps_of_row(group: Group, row: Row, *, none_is_a_gap: bool) -> Iterator[str]:
     trials = {
-        m: {(c.record["seed"], c.record["fold"]) for c in group.at(row, m)} for m in group.methods
+        m: {(c.record["seed"], c.record["fold"]) for c in group.at(row, m)} for m in group.columns
     }
     every = set().union(*trials.values())
-    for method, own in trials.items():
+    for column, own in trials.items():
         if (lacking := len(every - own)) and (own or none_is_a_gap):
             have = f"{len(own)} of {len(every)} trials"
-            yield f"{' / '.join(row)} / {method}: {have}, {lacking} missing"
+            yield f"{' / '.join(row)} / {column}: {have}, {lacking} missing"
 
 
-def _unpaired(groups: Iterable[Group]) -> Iterator[Remark]:
-    """Name rows whose methods saw different data in one trial."""
+def _unpaired(groups: Sequence[Group]) -> Iterator[Remark]:
+    """Name rows whose columns saw different data in one trial."""
     keys: dict[tuple[Row, Any, Any], set[str]] = {}
     for group in groups:
         for cell in group.cells:
@@ -137,8 +153,36 @@ def _unpaired(groups: Iterable[Group]) -> Iterator[Remark]:
             keys.setdefault(trial, set()).add(str(cell.result["data_key"]))
     mixed = {" / ".join(row): None for (row, _, _), seen in keys.items() if len(seen) > 1}
     if mixed:
-        text = "Methods saw different data in one trial (it changed between runs); such cells are"
-        yield Remark("problem", f"{text} not paired.", tuple(mixed))
+        text = "saw different data in one trial (it changed between runs); such cells are"
+        yield Remark("problem", f"{_many(groups)} {text} not paired.", tuple(mixed))
+
+
+def _many(groups: Sequence[Group]) -> str:
+    """Return what the columns of tables are, to begin a sentence: "Methods", or "Systems"."""
+    return " and ".join(dict.fromkeys(group.layout.many for group in groups)).capitalize()
+
+
+def _systems(groups: Sequence[Group]) -> Iterator[Remark]:
+    """Say what a column is where it is more than a method, and where tables are of both kinds."""
+    systems = [group for group in groups if group.layout is SYSTEMS]
+    if not systems:
+        return
+    alone = {
+        f"{cell.model} ({cell.method})": None
+        for group in systems
+        for cell in group.cells
+        if group.column(cell) == cell.model
+    }
+    yield Remark(
+        "condition",
+        "A column is a system: a model with its method and training. Two of them may differ in all"
+        " of these, so that their difference is not the effect of a method; what each was run with"
+        " stands in the table Systems.",
+        (f"named by the model alone: {', '.join(alone)}",) if alone else (),
+    )
+    if len(systems) < len(groups):
+        text = "Cells of this folder are laid out in two ways, in tables of their own: each as the"
+        yield Remark("condition", f"{text} recipe says that was run with it last.")
 
 
 def _told_apart(collected: Collected) -> Iterator[Remark]:
@@ -162,7 +206,7 @@ def _unmeasured(groups: Iterable[Group]) -> Iterator[Remark]:
     for group in groups:
         for cell in group.cells:
             if why := group.unmeasured.get(cell.record["key"]):
-                about.setdefault(why, {})[f"{cell.dataset} / {cell.method}"] = None
+                about.setdefault(why, {})[f"{cell.dataset} / {group.column(cell)}"] = None
     if about:
         yield Remark(
             "problem",
@@ -231,17 +275,17 @@ def _paper_conditions(group: Group, *, paper: bool) -> Iterator[Remark]:
 
 def _differing_conditions(group: Group) -> Iterator[str]:
     said: dict[str, list[tuple[str, str]]] = {}
-    for row, method, cells in group.places():
-        for text in _conditions_of(group, row, method, cells):
-            said.setdefault(text, []).append((row[0], method))
+    for row, column, cells in group.places():
+        for text in _conditions_of(group, row, column, cells):
+            said.setdefault(text, []).append((row[0], column))
     for text, places in said.items():
         yield f"{text}: {_by_dataset(places)}"
 
 
 def _conditions_of(
-    group: Group, row: Row, method: str, cells: Sequence[FinishedCell]
+    group: Group, row: Row, column: str, cells: Sequence[FinishedCell]
 ) -> Iterator[str]:
-    published = group.published_at(row, method)
+    published = group.published_at(row, column)
     if published is None:
         yield "no published value"
         return
@@ -261,19 +305,19 @@ def _not_run(group: Group) -> str:
         (cell.label("dataset").casefold(), cell.label("method").casefold()) for cell in group.cells
     }
     return _by_dataset(
-        (dataset, method)
-        for dataset, _, method in published_entries(group.paper or "")
-        if (dataset.casefold(), method.casefold()) not in ran
+        (dataset, column)
+        for dataset, _, column in published_entries(group.paper or "")
+        if (dataset.casefold(), column.casefold()) not in ran
     )
 
 
 def _by_dataset(places: Iterable[tuple[str, str]]) -> str:
     """Return "Iris, CMC (ERM, Mixup); Letter (ERM)": data sets with the same methods together."""
-    methods: dict[str, dict[str, None]] = {}
-    for dataset, method in places:
-        methods.setdefault(dataset, {})[method] = None
+    columns: dict[str, dict[str, None]] = {}
+    for dataset, column in places:
+        columns.setdefault(dataset, {})[column] = None
     alike: dict[str, list[str]] = {}
-    for dataset, own in methods.items():
+    for dataset, own in columns.items():
         alike.setdefault(", ".join(own), []).append(dataset)
     return "; ".join(f"{', '.join(sets)} ({own})" for own, sets in alike.items())
 

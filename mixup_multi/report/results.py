@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mixup_multi.report.group import Group, Row
+from mixup_multi.report.group import Group
+from mixup_multi.report.layout import Row
 from mixup_multi.report.paper import Published
 from mixup_multi.report.sheet import (
     Entry,
@@ -23,7 +24,7 @@ from mixup_multi.report.statistics import deviation, t_interval
 
 
 def error_sheet(group: Group) -> Sheet:
-    """Return data sets x methods, as the papers print them."""
+    """Return rows x columns of errors, as the papers print them."""
     counts = {summary.n for summary in group.table.cells.values()}
     several = f"n = {min(counts)} to {max(counts)}, given in brackets" if len(counts) > 1 else ""
     what = "mean ± sample standard deviation over trials and folds"
@@ -31,9 +32,9 @@ def error_sheet(group: Group) -> Sheet:
         name=f"{group.name}-errors",
         title="Test error",
         caption=f"Test error in %{_selected(group)}, {what}; {several or f'n = {min(counts)}'}."
-        " Bold: the lowest mean of the row, all of them where methods tie; underlined: within one"
-        " standard error of it (the best method's own). Neither is a test.",
-        headings=("Data set", "Model", *group.methods),
+        f" Bold: the lowest mean of the row, all of them where {group.layout.many} tie; underlined:"
+        f" within one standard error of it (the best {group.layout.one}'s own). Neither is a test.",
+        headings=(*group.layout.headings, *group.columns),
         rows=tuple(_error_row(group, row, counted=len(counts) > 1) for row in group.rows),
     )
 
@@ -47,9 +48,9 @@ def _selected(group: Group) -> str:
 def _error_row(group: Group, row: Row, *, counted: bool) -> tuple[Entry, ...]:
     best, near = group.table.best(row), group.table.near(row)
     entries = []
-    for method in group.methods:
-        summary = group.table.cells.get((*row, method))
-        mark: Mark = "best" if method in best else ("near" if method in near else "")
+    for column in group.columns:
+        summary = group.table.cells.get((*row, column))
+        mark: Mark = "best" if column in best else ("near" if column in near else "")
         if summary is None:
             entries.append(Entry("not run"))
         else:
@@ -59,8 +60,8 @@ def _error_row(group: Group, row: Row, *, counted: bool) -> tuple[Entry, ...]:
 
 
 def detail_sheet(group: Group) -> Sheet:
-    """Return a line a data set, model and method: error, interval, loss and calibration."""
-    headings = ("Data set", "Model", "Method", "n", "Test error %", "s", "95 % interval")
+    """Return a line a row and column: error, interval, loss and calibration."""
+    headings = (*group.layout.place_headings, "n", "Test error %", "s", "95 % interval")
     return Sheet(
         name=f"{group.name}-details",
         title="Every value",
@@ -69,17 +70,17 @@ def detail_sheet(group: Group) -> Sheet:
         " error (ECE, 15 equal bins; mean over cells). Where trials or folds share training rows"
         " the interval is too narrow: it takes them as independent.",
         headings=(*headings, "Test loss", "ECE %"),
-        rows=tuple(_detail_row(group, row, method) for row, method, _ in group.places()),
+        rows=tuple(_detail_row(group, row, column) for row, column, _ in group.places()),
     )
 
 
-def _detail_row(group: Group, row: Row, method: str) -> tuple[Entry, ...]:
-    cells = group.at(row, method)
+def _detail_row(group: Group, row: Row, column: str) -> tuple[Entry, ...]:
+    cells = group.at(row, column)
     errors = [cell.error for cell in cells]
     losses = [loss for cell in cells if (loss := cell.result.get("test_loss")) is not None]
-    eces = _eces(group, row, method)
+    eces = _eces(group, row, column)
     return (
-        *words(*row, method),
+        *words(*row, column),
         count(len(errors)),
         points(float(np.mean(errors))),
         points(deviation(errors)),
@@ -91,17 +92,17 @@ def _detail_row(group: Group, row: Row, method: str) -> tuple[Entry, ...]:
     )
 
 
-def _eces(group: Group, row: Row, method: str) -> list[float]:
-    return [one.reliability.ece for one in group.measured_at(row, method)]
+def _eces(group: Group, row: Row, column: str) -> list[float]:
+    return [one.reliability.ece for one in group.measured_at(row, column)]
 
 
 def reproduction_sheet(group: Group) -> Sheet | None:
     """Return our values beside the published ones; None where no value is published."""
     notes: dict[str, str] = {}
     rows = [
-        _reproduction_row(group, row, method, published, notes)
-        for row, method, _ in group.places()
-        if (published := group.published_at(row, method)) is not None
+        _reproduction_row(group, row, column, published, notes)
+        for row, column, _ in group.places()
+        if (published := group.published_at(row, column)) is not None
     ]
     if not rows:
         return None
@@ -115,22 +116,22 @@ def reproduction_sheet(group: Group) -> Sheet | None:
         " printed, whose unit may not be what it seems (see the notes). The difference is ours"
         " minus published, in percentage points; 'inside' says whether the published value lies"
         " in our interval, which does not mean that the conditions are the same.",
-        headings=("Data set", "Model", "Method", *ours, *theirs),
+        headings=(*group.layout.place_headings, *ours, *theirs),
         rows=tuple(rows),
         notes=tuple(f"[{mark}] {note}" for note, mark in notes.items()),
     )
 
 
 def _reproduction_row(
-    group: Group, row: Row, method: str, said: Published, notes: dict[str, str]
+    group: Group, row: Row, column: str, said: Published, notes: dict[str, str]
 ) -> tuple[Entry, ...]:
-    errors = [cell.error for cell in group.at(row, method)]
+    errors = [cell.error for cell in group.at(row, column)]
     mean, limits = float(np.mean(errors)), t_interval(errors)
     comparable = "error" in said.metric
     note = "; ".join(part for part in (said.note, f"source: {said.source}") if part)
     notes.setdefault(note, str(len(notes) + 1))
     return (
-        *words(*row, method),
+        *words(*row, column),
         Entry(spread(mean, deviation(errors)), mean),
         count(len(errors)),
         interval(limits),
@@ -154,23 +155,21 @@ def result_records(group: Group, *, paper: bool) -> list[Mapping[str, Any]]:
     """Return the lines of report.csv; published values have columns of their own."""
     return [
         {
-            **_our_record(group, row, method),
-            **(_their_record(group, row, method) if paper else {}),
+            **_our_record(group, row, column),
+            **(_their_record(group, row, column) if paper else {}),
         }
-        for row, method, _ in group.places()
+        for row, column, _ in group.places()
     ]
 
 
-def _our_record(group: Group, row: Row, method: str) -> dict[str, Any]:
-    cells = group.at(row, method)
+def _our_record(group: Group, row: Row, column: str) -> dict[str, Any]:
+    cells = group.at(row, column)
     errors = [cell.error for cell in cells]
     low, high = t_interval(errors) or ("", "")
-    eces = _eces(group, row, method)
+    eces = _eces(group, row, column)
     return {
         "table": group.paper or "",
-        "dataset": row[0],
-        "model": row[1],
-        "method": method,
+        **{kind: getattr(cells[0], kind) for kind in ("dataset", "model", "method")},
         "n": len(errors),
         "test_error_percent": float(np.mean(errors)),
         "sample_std_points": "" if (s := deviation(errors)) is None else s,
@@ -183,8 +182,8 @@ def _our_record(group: Group, row: Row, method: str) -> dict[str, Any]:
     }
 
 
-def _their_record(group: Group, row: Row, method: str) -> dict[str, Any]:
-    said = group.published_at(row, method)
+def _their_record(group: Group, row: Row, column: str) -> dict[str, Any]:
+    said = group.published_at(row, column)
     keys = ("value", "std", "metric", "trials", "note", "source")
     record = {f"published_{key}": getattr(said, key, None) for key in keys}
     return {key: "" if value is None else value for key, value in record.items()}

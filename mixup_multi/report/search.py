@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from mixup_multi.report.cells import FinishedCell
-from mixup_multi.report.group import Group, Row
+from mixup_multi.report.group import Group
+from mixup_multi.report.layout import Row
 from mixup_multi.report.sheet import Entry, Sheet, count, words
 
 SHARED = (
@@ -19,10 +20,10 @@ SHARED = (
 
 
 def search_sheet(group: Group) -> Sheet | None:
-    """Return what was chosen for each data set, model and method; None where nothing was."""
+    """Return what was chosen for each row and column; None where nothing was."""
     places = [
-        (row, method, searched)
-        for row, method, cells in group.places()
+        (row, column, searched)
+        for row, column, cells in group.places()
         if (searched := [cell for cell in cells if cell.search])
     ]
     if not places:
@@ -36,7 +37,7 @@ def search_sheet(group: Group) -> Sheet | None:
         " they differ), how many cells were trained to choose (those chosen among them), how many"
         " points failed, and the mean of the measure at what was chosen.",
         headings=(
-            *("Data set", "Model", "Method", "Searched", "Chosen", "Search cells"),
+            *(*group.layout.place_headings, "Searched", "Chosen", "Search cells"),
             *("Failed points", "By", "Its mean"),
         ),
         rows=tuple(_row(*place) for place in places),
@@ -44,7 +45,7 @@ def search_sheet(group: Group) -> Sheet | None:
     )
 
 
-def _row(row: Row, method: str, cells: Sequence[FinishedCell]) -> tuple[Entry, ...]:
+def _row(row: Row, column: str, cells: Sequence[FinishedCell]) -> tuple[Entry, ...]:
     said = [cell.search for cell in cells]
     choices = {str(one["tried"]): one for one in said}.values()  # one for all trials is one
     chosen = Counter(", ".join(f"{k}={v}" for k, v in one["chosen"].items()) for one in said)
@@ -52,7 +53,7 @@ def _row(row: Row, method: str, cells: Sequence[FinishedCell]) -> tuple[Entry, .
     by = f"{said[0]['by'].replace('_', ' ')}, per {said[0]['per']}, {said[0]['study']}"
     score = float(np.mean([one["score"] for one in choices]))
     return (
-        *words(*row, method, _axes(said[0]["over"]), "; ".join(texts)),
+        *words(*row, column, _axes(said[0]["over"]), "; ".join(texts)),
         count(len({folder for one in said for folder in one["tried"]})),
         count(sum(one["failed"] for one in choices)),
         Entry(by),

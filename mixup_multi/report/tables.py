@@ -1,4 +1,4 @@
-"""From finished cells to the table that the papers print: error by data set and method."""
+"""From finished cells to the table that the papers print: error by row and column."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mixup_multi.report.layout import METHODS, Layout, Row
 from mixup_multi.report.paper import Published, published
 
 
@@ -50,11 +51,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class ErrorTable:
-    """Rows are (data set, model), columns are methods, in the order of the recipe."""
+    """Rows and columns are those of a layout, in the order of the recipe."""
 
-    rows: tuple[tuple[str, str], ...]
-    methods: tuple[str, ...]
-    cells: Mapping[tuple[str, str, str], Summary]
+    rows: tuple[Row, ...]
+    columns: tuple[str, ...]
+    cells: Mapping[tuple[str, ...], Summary]
     notes: tuple[str, ...]
 
     def published_notes(self) -> tuple[str, ...]:
@@ -63,32 +64,33 @@ class ErrorTable:
         said = dict.fromkeys(f"published {p.metric}, n: {p.trials}; {p.note}" for p in papers)
         return tuple(said)
 
-    def best(self, row: tuple[str, str]) -> set[str]:
-        """Return the methods with the lowest mean error of a row: several where they tie."""
-        found = {m: self.cells[*row, m].mean for m in self.methods if (*row, m) in self.cells}
+    def best(self, row: Row) -> set[str]:
+        """Return the columns with the lowest mean error of a row: several where they tie."""
+        found = {m: self.cells[*row, m].mean for m in self.columns if (*row, m) in self.cells}
         lowest = min(found.values(), default=0.0)
         return {m for m, mean in found.items() if mean - lowest < 1e-9} if len(found) > 1 else set()
 
-    def near(self, row: tuple[str, str]) -> set[str]:
-        """Return the other methods whose mean is within one standard error of a best one's."""
+    def near(self, row: Row) -> set[str]:
+        """Return the other columns whose mean is within one standard error of a best one's."""
         best = self.best(row)
-        tops = [self.cells[*row, method] for method in best]
+        tops = [self.cells[*row, column] for column in best]
         limit = max((top.mean + (top.error or 0.0) for top in tops), default=-math.inf)
-        others = [m for m in self.methods if m not in best and (*row, m) in self.cells]
-        return {method for method in others if self.cells[*row, method].mean <= limit}
+        others = [m for m in self.columns if m not in best and (*row, m) in self.cells]
+        return {column for column in others if self.cells[*row, column].mean <= limit}
 
 
-def error_table(finished: Iterable[Finished]) -> ErrorTable:
+def error_table(finished: Iterable[Finished], layout: Layout = METHODS) -> ErrorTable:
     """Group finished cells over trials and folds."""
-    groups: dict[tuple[str, str, str], list[Finished]] = {}
-    for cell in finished:
-        groups.setdefault((cell.dataset, cell.model, cell.method), []).append(cell)
-    summaries = {key: _summary(cells) for key, cells in groups.items()}
+    cells = list(finished)
+    places = layout.places((cell.dataset, cell.model, cell.method) for cell in cells)
+    groups: dict[Row, list[Finished]] = {}
+    for cell in cells:
+        groups.setdefault(places[cell.dataset, cell.model, cell.method], []).append(cell)
     return ErrorTable(
-        rows=tuple(dict.fromkeys((dataset, model) for dataset, model, _ in groups)),
-        methods=tuple(dict.fromkeys(method for *_, method in groups)),
-        cells=summaries,
-        notes=_notes(groups),
+        rows=tuple(dict.fromkeys(place[:-1] for place in groups)),
+        columns=tuple(dict.fromkeys(place[-1] for place in groups)),
+        cells={place: _summary(own) for place, own in groups.items()},
+        notes=_notes(cells),
     )
 
 
@@ -106,11 +108,10 @@ def _summary(cells: Sequence[Finished]) -> Summary:
     )
 
 
-def _notes(groups: Mapping[tuple[str, str, str], Sequence[Finished]]) -> tuple[str, ...]:
+def _notes(cells: Iterable[Finished]) -> tuple[str, ...]:
     """Return each distinct note once, with the data sets that it speaks of."""
     about: dict[str, dict[str, None]] = {}
-    for (dataset, _, _), cells in groups.items():
-        for cell in cells:
-            for note in cell.notes:
-                about.setdefault(note, {})[dataset] = None
+    for cell in cells:
+        for note in cell.notes:
+            about.setdefault(note, {})[cell.dataset] = None
     return tuple(f"{', '.join(datasets)}: {note}" for note, datasets in about.items())

@@ -17,9 +17,10 @@ def verdicts(group: Group, *, paper: bool) -> Iterator[str]:
     tests = [p for p in holm_adjusted(group) if p is not None]
     if tests:
         seen = sum(p < LEVEL for p in tests)
+        none = f" No {group.layout.one} is shown to differ from another."
         yield (
-            f"Between methods: {seen} of {len(tests)} paired t tests have p < {LEVEL} after Holm's"
-            f" correction.{'' if seen else ' No method is shown to differ from another.'}"
+            f"Between {group.layout.many}: {seen} of {len(tests)} paired t tests have p < {LEVEL}"
+            f" after Holm's correction.{'' if seen else none}"
         )
     if paper:
         yield from _agreement(group)
@@ -28,8 +29,8 @@ def verdicts(group: Group, *, paper: bool) -> Iterator[str]:
 
 def _agreement(group: Group) -> Iterator[str]:
     inside, widths = 0, []
-    for row, method, cells in group.places():
-        said, limits = group.published_at(row, method), t_interval([cell.error for cell in cells])
+    for row, column, cells in group.places():
+        said, limits = group.published_at(row, column), t_interval([cell.error for cell in cells])
         if said is not None and limits is not None and "error" in said.metric:
             inside += limits[0] <= said.value <= limits[1]
             widths.append((limits[1] - limits[0]) / 2)
@@ -47,6 +48,7 @@ def _power(group: Group) -> Iterator[str]:
     if needed:
         enough = sum(trials is not None and trials <= n for n, trials in needed)
         yield (
-            f"Power: {enough} of {len(needed)} published differences between methods could be seen"
-            " with as many trials as ran here (80 % power, by the spread of our differences)."
+            f"Power: {enough} of {len(needed)} published differences between {group.layout.many}"
+            " could be seen with as many trials as ran here (80 % power, by the spread of our"
+            " differences)."
         )

@@ -81,7 +81,7 @@ def test_beside_cells(tmp_path: Path) -> None:
     (folder / "values.csv").write_text("")
     assert invoke("report", out).code == 0
     text = (out / "report" / "report.md").read_text()
-    assert "planned analyses are not made" in text
+    assert "1 planned analysis is not made" in text
     assert "1 of 1 planned cells finished; 0 of 1 analyses made" in text
 
 

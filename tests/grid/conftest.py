@@ -134,9 +134,10 @@ class Grid:
 
 def make(out: Path, **changes: Any) -> Grid:
     """Return the small grid with changed keys, to run below `out`; `train` is merged."""
+    top = {"title": "small", "columns": changes.pop("columns", "method")}
     train = {**SMALL["train"], **changes.pop("train", {})}
     part = {**SMALL, **changes, "train": train}
-    recipe = Recipe.model_validate_json(json.dumps({"title": "small", "parts": [part]}))
+    recipe = Recipe.model_validate_json(json.dumps({**top, "parts": [part]}))
     return Grid(cells_of(recipe), Site(out / "data", out, torch.device("cpu")))
 
 

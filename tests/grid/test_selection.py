@@ -168,6 +168,20 @@ def test_the_protocol_of_the_last_run_is_kept(make_grid: Callable[..., Any], tmp
     assert set(protocol.read_protocol(tmp_path)) == {c.folder for c in best.cells[2:]}
 
 
+def test_what_a_column_is_trains_nothing_and_is_that_of_the_last_run(
+    make_grid: Callable[..., Any], tmp_path: Any
+) -> None:
+    plain, systems = make_grid(tmp_path), make_grid(tmp_path, columns="system")
+    assert [c.key for c in systems.cells] == [c.key for c in plain.cells]
+    assert [c.record() for c in systems.cells] == [c.record() for c in plain.cells]
+    systems.run()
+    entry = {"selection": "last", "columns": "system"}
+    assert protocol.read_protocol(tmp_path) == {c.folder: entry for c in systems.cells}
+    memory = make_grid(tmp_path, trials=1).run()
+    assert not any(memory.ended.values())  # nothing is trained again
+    assert set(protocol.read_protocol(tmp_path)) == {c.folder for c in systems.cells[2:]}
+
+
 def test_a_damaged_protocol_is_set_aside_and_written_anew(
     make_grid: Callable[..., Any], tmp_path: Any
 ) -> None:

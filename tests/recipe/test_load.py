@@ -54,6 +54,16 @@ def _wrong(path: Path, old: str, new: str) -> str:
     return str(caught.value)
 
 
+def test_what_a_column_is_stands_at_the_top_for_all_parts(recipe: Path) -> None:
+    recipe.write_text(GOOD.replace("adapter:", "columns: system\nadapter:"))
+    (planned,) = plan([str(recipe)], [])
+    assert {cell.columns for cell in planned.cells} == {"system"}
+    part = "adapter: tabular\nparts:\n  - columns: system"
+    said = _wrong(recipe, "adapter: tabular", part)
+    assert "recipe.yaml:4: 'columns' is said of a whole recipe, not of a part;" in said
+    assert "columns" in _wrong(recipe, "adapter:", "columns: row\nadapter:")
+
+
 def test_lists_multiply(recipe: Path) -> None:
     (planned,) = plan([str(recipe)], [])
     assert len(planned.cells) == 2 * 1 * 2 * 2

@@ -66,7 +66,7 @@ def test_many_classes_stay_a_small_picture() -> None:
 
 def test_a_method_looks_the_same_in_every_figure_and_unlike_its_neighbours() -> None:
     methods = [f"method {i}" for i in range(20)]
-    styles = [tuple(figures.method_style(methods, method).values()) for method in methods]
+    styles = [tuple(figures.column_style(methods, method).values()) for method in methods]
     assert len(set(styles)) == 20
 
 

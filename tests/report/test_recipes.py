@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mixup_multi.grid.folder.sealed_json import write_json
 from mixup_multi.grid.recipes import keep_recipe, kept_recipes
 from mixup_multi.recipe.expand import cells_of
 from mixup_multi.recipe.schema import Recipe
@@ -73,6 +74,33 @@ def test_what_is_unknown_of_the_plan_is_said(new_folder: Make) -> None:
     problem = report(folder).remarks[0]
     assert problem.kind == "problem"
     assert "tables-0.json" in problem.details[0]
+
+
+def test_analyses_of_which_none_was_begun_are_a_plan_of_which_nothing_ran(new_folder: Make) -> None:
+    """As where a recipe was changed before it ran again: its older plan is no problem."""
+    folder = new_folder("out").grid()
+    folder.ask(folder.planned()).ask({}, title="Surfaces", analyses={"surface-1": "Two moons"})
+    found = report(folder)
+    assert not any(remark.kind == "problem" for remark in found.remarks)
+    idle = next(r for r in found.remarks if "of which nothing ran" in r.text)
+    assert idle.details == ("Surfaces (mixup-multi run tables.yaml --set trials=3)",)
+
+
+def test_planned_analyses_that_failed_or_never_began_are_a_problem(new_folder: Make) -> None:
+    folder = new_folder("out").grid()
+    failed = folder.path / "analyses" / "surface-1"
+    failed.mkdir(parents=True)
+    write_json(failed / "failure.json", {"message": "ValueError: no points"})
+    analyses = {"surface-1": "Two moons", "surface-2": "Spirals"}
+    folder.ask(folder.planned()).ask({}, title="Surfaces", analyses=analyses)
+    problem = report(folder).remarks[0]
+    assert problem.kind == "problem"
+    assert problem.text.startswith("2 planned analyses are not made")
+    assert "forgotten when its file in the folder recipes is removed" in problem.text
+    assert problem.details == ("Two moons: ValueError: no points", "Spirals: it never began")
+    (failed / "failure.json").unlink()
+    details = report(folder).remarks[0].details
+    assert details[0] == "Two moons: it was interrupted, or its files have been changed"
 
 
 def test_one_recipe_under_two_commands_is_told_once(new_folder: Make) -> None:

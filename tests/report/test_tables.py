@@ -36,7 +36,7 @@ def test_the_published_value_stands_beside_ours_under_the_same_labels_only() -> 
 
 def test_rows_and_columns_keep_the_recipes_order_and_the_best_is_the_lowest() -> None:
     table = error_table([cell("Mixup", 3.0), cell("ERM", 2.0), cell("ERM", 9.0, dataset="Abalone")])
-    assert table.methods == ("Mixup", "ERM")
+    assert table.columns == ("Mixup", "ERM")
     assert table.rows == (("Letter", "MLP"), ("Abalone", "MLP"))
     assert table.best(("Letter", "MLP")) == {"ERM"}
     assert table.best(("Abalone", "MLP")) == set()  # nothing to compare with

@@ -1,8 +1,8 @@
 """What the cells of an output folder are reported as: OUT/protocol.json, told by each run.
 
-A cell's own files say what it is; which of its epochs a protocol reports, and whether a search
-only tried it, is a matter of the recipe that was run last with it. A cell that the file does
-not name is reported at its last epoch.
+A cell's own files say what it is; which of its epochs a protocol reports, in which table it
+stands, and whether a search only tried it, is a matter of the recipe that was run last with it. A
+cell that the file does not name is reported at its last epoch, in the column of its method.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ Entry = dict[str, Any]
 
 
 def read_protocol(out: Path) -> dict[str, Entry]:
-    """Return the entries by the cell's folder: `selection`, `tried`, and `search` where chosen.
+    """Return the entries by the cell's folder: what is not as usual.
+
+    `selection`; `columns` of a table of systems; `tried`; and `search` where chosen.
 
     Raises:
         DamagedError: the file is damaged.
@@ -70,13 +72,16 @@ def _merged(
 
 
 def _entry(cell: Cell) -> Entry | None:
-    """Return a cell's entry as plain values; None for one that is reported at its last epoch."""
+    """Return a cell's entry as plain values; None for one that is reported as usual."""
+    columns = {} if cell.columns == "method" else {"columns": cell.columns}
     if cell.search is None:
-        return None if cell.selection == "last" else {"selection": cell.selection}
+        usual = cell.selection == "last" and not columns
+        return None if usual else {"selection": cell.selection, **columns}
     if not cell.search.final:
         return {"tried": dict(cell.search.point)}
     search = {"chosen": dict(cell.search.point), **cell.search.told}
-    entry: Entry = json.loads(json.dumps({"selection": cell.selection, "search": search}))
+    told = {"selection": cell.selection, **columns, "search": search}
+    entry: Entry = json.loads(json.dumps(told))
     return entry
 
 
