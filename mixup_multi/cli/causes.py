@@ -17,17 +17,17 @@ class Causes:
 
     Attributes:
         out: the output folder.
-        found: failures by their message without the cell's own folder.
+        found: for each message, without the cell's own folder, the failures by their number.
     """
 
     out: Path
-    found: dict[str, list[Asked]] = field(default_factory=dict)
+    found: dict[str, dict[int, Asked]] = field(default_factory=dict)
 
-    def is_new(self, asked: Asked) -> bool:
+    def is_new(self, asked: Asked, number: int) -> bool:
         """Remember a failure, and return whether it is the first of its cause."""
         folder = CellFolder.of(self.out, asked.cell).path
-        alike = self.found.setdefault(asked.message.replace(str(folder), "its folder"), [])
-        alike.append(asked)
+        alike = self.found.setdefault(asked.message.replace(str(folder), "its folder"), {})
+        alike[number] = asked
         return len(alike) == 1
 
     @property
@@ -36,9 +36,12 @@ class Causes:
         return sum(map(len, self.found.values()))
 
     def repeated(self) -> Iterator[str]:
-        """Yield a line for each cause that several evaluations had, with how many of where."""
-        for cause, alike in self.found.items():
+        """Yield a line for each cause that several evaluations had: how many, and of which cells.
+
+        The cause itself was told with the first of them.
+        """
+        for alike in self.found.values():
             if len(alike) > 1:
-                titles = {asked.cell.key: asked.cell.title for asked in alike}
+                titles = {asked.cell.key: asked.cell.title for asked in alike.values()}
                 places = "; ".join(by_place(titles.values()))
-                yield f"{len(alike):,} evaluations in all, of {places}: {cause}"
+                yield f"{len(alike):,} evaluations alike, the first is [{min(alike)}]; {places}"

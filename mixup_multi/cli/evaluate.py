@@ -114,8 +114,8 @@ def finished_cells_in(out: Path) -> list[Cell]:
 def evaluate_cells(terminal: Terminal, cells: Sequence[Cell], site: Site) -> int:
     """Make what evaluations are missing, showing how far it is; return how many failed.
 
-    What fails for one reason is told when it first does, and at the end with its number. Cells
-    that are not done are left out.
+    What fails for one reason is told when it first does, and at the end how often. Cells that are
+    not done are left out.
     """
     due = [cell for cell in cells if cell.evaluations and _is_done(cell, site.out)]
     number = sum(len(missing(cell, site.out)) for cell in due)
@@ -128,7 +128,7 @@ def evaluate_cells(terminal: Terminal, cells: Sequence[Cell], site: Site) -> int
         for done, asked in enumerate(evaluate(due, site), start=1):
             if asked.record is not None:
                 terminal.say(_line(asked, done, number))
-            elif causes.is_new(asked):
+            elif causes.is_new(asked, done):
                 terminal.fail(_line(asked, done, number))
             progress.update(bar, completed=done)
     for line in causes.repeated():
