@@ -82,8 +82,14 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     '. Known: erm, mixup'
     """
     known = sorted(choices)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    near = nearest(name, known)
     listed = ", ".join(known[:40]) + (", ..." if len(known) > 40 else "")
-    if near and len(known) > FEW:
-        return f"; did you mean {near[0]!r}?"
-    return f"; did you mean {near[0]!r}? Known: {listed}" if near else f". Known: {listed}"
+    if near is not None and len(known) > FEW:
+        return f"; did you mean {near!r}?"
+    return f". Known: {listed}" if near is None else f"; did you mean {near!r}? Known: {listed}"
+
+
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that `name` may be a typo of; None where none is near."""
+    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)
+    return near[0] if near else None

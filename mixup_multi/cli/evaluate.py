@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from mixup_multi.cli.causes import Causes
 from mixup_multi.cli.exits import DONE, MISTAKE
 from mixup_multi.cli.summary import Measurements, measured, measurements
 from mixup_multi.cli.terminal import Terminal
@@ -34,6 +35,7 @@ from mixup_multi.recipe.cell import Cell, Choice
 from mixup_multi.recipe.expand import evaluations_of
 from mixup_multi.recipe.explain import explained
 from mixup_multi.recipe.load import Document, find_evaluations
+from mixup_multi.recipe.only import parts_of
 from mixup_multi.recipe.schema import EvaluationList
 from mixup_multi.report.layout import LAYOUTS, METHODS, Layout
 from mixup_multi.report.sheet import spread
@@ -42,10 +44,11 @@ from mixup_multi.report.statistics import deviation
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """The options of the command: the data root, and the device as given."""
+    """The options of the command: the data root, the device as given, and the words of `--only`."""
 
     data: Path
     device: str
+    only: Sequence[str] = ()
 
 
 def evaluate_folders(
@@ -55,14 +58,38 @@ def evaluate_folders(
     choices = _choices_of(asked)
     device = pick_device(options.device)
     failed, folders = 0, []
-    for out in outs:
-        cells = [replace(cell, evaluations=choices) for cell in finished_cells_in(out)]
+    for out, finished in _finished_in(outs, options.only):
+        cells = [replace(cell, evaluations=choices) for cell in finished]
         failed += evaluate_cells(terminal, cells, Site(options.data, out, device))
         print_evaluations(terminal, cells, out)
         folders.append({"out": str(out), "cells": len(cells), "evaluations": measured(cells, out)})
     code = MISTAKE if failed else DONE
-    terminal.answer({"exit_code": code, "evaluations_failed": failed, "folders": folders})
+    terminal.answer(
+        {
+            "exit_code": code,
+            "only": list(options.only),
+            "evaluations_failed": failed,
+            "folders": folders,
+        }
+    )
     return code
+
+
+def _finished_in(outs: Sequence[Path], only: Sequence[str]) -> list[tuple[Path, list[Cell]]]:
+    """Return output folders with their finished cells, of these those that `only` asks for.
+
+    Raises:
+        SettingError: no finished cell is called so.
+    """
+    finished = {out: finished_cells_in(out) for out in outs}
+    if not only:
+        return list(finished.items())
+    made = [[cell.choices() for cell in cells] for cells in finished.values()]
+    takers = parts_of(only, made, [str(out) for out in finished])
+    return [
+        (out, [cell for cell in cells if takes(cell.choices())])
+        for (out, cells), takes in zip(finished.items(), takers, strict=True)
+    ]
 
 
 def finished_cells_in(out: Path) -> list[Cell]:
@@ -90,22 +117,26 @@ def finished_cells_in(out: Path) -> list[Cell]:
 def evaluate_cells(terminal: Terminal, cells: Sequence[Cell], site: Site) -> int:
     """Make what evaluations are missing, showing how far it is; return how many failed.
 
-    Cells that are not done are left out.
+    What fails for one reason is told when it first does, and at the end how often. Cells that are
+    not done are left out.
     """
     due = [cell for cell in cells if cell.evaluations and _is_done(cell, site.out)]
     number = sum(len(missing(cell, site.out)) for cell in due)
     if not number:
         return 0
-    failed = 0
+    causes = Causes(site.out)
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn())
     with terminal.bars(*columns, TimeRemainingColumn()) as progress:
         bar = progress.add_task("evaluating", total=number)
         for done, asked in enumerate(evaluate(due, site), start=1):
-            failed += asked.record is None
-            say = terminal.fail if asked.record is None else terminal.say
-            say(_line(asked, done, number))
+            if asked.record is not None:
+                terminal.say(_line(asked, done, number))
+            elif causes.is_new(asked, done):
+                terminal.fail(_line(asked, done, number))
             progress.update(bar, completed=done)
-    return failed
+    for line in causes.repeated():
+        terminal.fail(f"[red]failed[/] {escape(line)}")
+    return causes.number
 
 
 def print_evaluations(terminal: Terminal, cells: Iterable[Cell], out: Path) -> None:

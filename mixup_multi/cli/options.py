@@ -68,6 +68,14 @@ SetOption = Annotated[
         autocompletion=complete.assignments,
     ),
 ]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="LABEL",
+        help="Only what has this label or name (data set, model, method). May be repeated.",
+    ),
+]
 SettingOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -16,6 +16,7 @@ from mixup_multi.cli.plan import (
     distinct_analyses,
     distinct_cells,
     output_folder,
+    part_lines,
     plan,
 )
 from mixup_multi.cli.progress import TerminalWatcher
@@ -37,21 +38,28 @@ from mixup_multi.recipe.cell import Cell
 
 
 def run_recipes(
-    names: Sequence[str], assignments: Sequence[str], options: RunOptions, terminal: Terminal
+    names: Sequence[str],
+    assignments: Sequence[str],
+    options: RunOptions,
+    terminal: Terminal,
+    only: Sequence[str] = (),
 ) -> int:
     """Run recipes and return the exit code: 0, 2 where something failed, 130 after Ctrl-C."""
     cluster = options.cluster()
     device = pick_device(options.device if cluster is None else "cpu")
-    planned = plan(names, assignments)
+    planned = plan(names, assignments, only)
     out = output_folder(options.out, planned)
     for item in planned:
         keep_recipe(
-            *(out, item.name, item.recipe, item.cells, options.command, item.text), item.analyses
+            *(out, item.name, item.recipe, item.cells, options.command, item.text),
+            *(item.analyses, item.part),
         )
     site = Site(options.data, out, device, options.devices)
     ended = Ended(DONE)
     if any(item.templates for item in planned):
         ended = _run_cells(planned, site, options, cluster, terminal)
+    for line in part_lines(planned):
+        terminal.say(escape(line))
     asked, code = distinct_analyses(planned), ended.code
     if asked and code in (DONE, MISTAKE):
         code = max(code, run_analyses(terminal, asked, site, skip_missing=options.skip_missing))
@@ -60,6 +68,7 @@ def run_recipes(
             "exit_code": code,
             "out": str(out),
             "recipes": [item.name for item in planned],
+            "only": list(only),
             **ended.numbers,
             "analyses": analysed(asked, site),
         }

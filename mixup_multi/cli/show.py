@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mixup_multi.cli.codecs import codec_lines
-from mixup_multi.cli.plan import Planned, plan
+from mixup_multi.cli.plan import Planned, part_lines, plan
 from mixup_multi.cli.searches import judged, search_lines
 from mixup_multi.cli.terminal import Terminal, plain_table
 from mixup_multi.engine.order import epoch_batches
@@ -24,11 +25,15 @@ from mixup_multi.recipe.cell import Cell
 
 
 def show_recipes(
-    names: Sequence[str], assignments: Sequence[str], data: Path, terminal: Terminal
+    names: Sequence[str],
+    assignments: Sequence[str],
+    data: Path,
+    terminal: Terminal,
+    only: Sequence[str] = (),
 ) -> None:
     """Print each recipe resolved, what its models cost on its data, and its cells."""
     shelf = Shelf(Site(data, Path(), torch.device("cpu")))
-    planned = plan(names, assignments)
+    planned = plan(names, assignments, only)
     for item in planned:
         check_validation([*item.cells, *judged(item.units)], shelf)
         if not terminal.as_json:
@@ -46,7 +51,7 @@ def _print(terminal: Terminal, item: Planned, shelf: Shelf) -> None:
         terminal.say(f"{cell.key}  {escape(cell.title)}")
     analyses = f", {len(item.analyses)} analyses" if item.analyses else ""
     terminal.say(f"{len(item.cells)} cells{analyses}")
-    for line in search_lines(item.units):
+    for line in (*search_lines(item.units), *part_lines([item])):
         terminal.say(escape(line))
 
 
@@ -56,6 +61,7 @@ def _entry(item: Planned, shelf: Shelf) -> dict[str, Any]:
         "name": item.name,
         "title": item.recipe.title,
         "source": item.recipe.source,
+        "part": None if item.part is None else asdict(item.part),
         "costs": _costs(item.templates, shelf),
         "codecs": codec_lines(item.templates),
         "cells": [{"key": cell.key, "title": cell.title, **cell.record()} for cell in item.cells],

@@ -11,7 +11,13 @@ from typing import Any
 import torch
 
 from mixup_multi.cli.codecs import codec_lines
-from mixup_multi.cli.plan import distinct_analyses, distinct_cells, output_folder, plan
+from mixup_multi.cli.plan import (
+    distinct_analyses,
+    distinct_cells,
+    output_folder,
+    part_lines,
+    plan,
+)
 from mixup_multi.cli.searches import SearchStates, judged, search_states
 from mixup_multi.cli.terminal import Terminal
 from mixup_multi.errors import OutputError
@@ -34,9 +40,10 @@ def print_states(
     data: Path,
     out: Path | None,
     terminal: Terminal,
+    only: Sequence[str] = (),
 ) -> None:
     """Print the state of every cell, the counts, and an estimate of the time that is left."""
-    planned = plan(names, assignments)
+    planned = plan(names, assignments, only)
     folder = output_folder(out, planned)
     shelf = Shelf(Site(data, folder, torch.device("cpu")))
     keys = DataKeys(shelf)
@@ -59,6 +66,7 @@ def print_states(
     lines += [f"{len(states)} cells in {folder}{said}", *_said(left), *searches.lines]
     lines += codec_lines([state.cell for state in states], folder)
     lines += [f"{one['state']:<8}analysis {one['analysis']}" for one in analyses]
+    lines += part_lines(planned)
     sys.stdout.write("\n".join(lines) + "\n")  # rich takes seconds for ten thousand lines
 
 

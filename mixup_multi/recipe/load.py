@@ -17,6 +17,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from mixup_multi.errors import SettingError, did_you_mean
 from mixup_multi.recipe.explain import Place, explained
+from mixup_multi.recipe.replaced import lost_settings
 from mixup_multi.recipe.schema import Matrix, Recipe
 from mixup_multi.recipe.shipped import shipped_evaluations, shipped_recipes
 
@@ -80,11 +81,20 @@ def parse_assignment(assignment: str) -> tuple[str, Any]:
 
 
 class Document:
-    """A recipe file as read, with its lines; `--set` changes are applied to it."""
+    """A recipe file as read, with its lines; `--set` changes are applied to it.
+
+    Attributes:
+        path: the file.
+        assigned: what the command line set, by its key.
+        lost: what a user should hear of settings that went with what was replaced, a line each.
+        text: the file's text.
+        content: what it says, with the changes.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.assigned: dict[Place, str] = {}
+        self.lost: list[str] = []
         try:
             self.text = path.read_text(encoding="utf-8")
             self.content = YAML(typ="rt").load(self.text)
@@ -113,6 +123,12 @@ class Document:
         key, value = parse_assignment(assignment)
         *parents, last = key.split(".")
         self.assigned[self._new(key.split("."))] = assignment
+        if key == "parts" and (lost := lost_settings(self.content.get("parts"), value)):
+            self.lost.append(
+                f"--set parts=... replaces the parts of {self.path.name}, and what they said for"
+                f" themselves is gone: {lost}. Say it in the new parts, too; or use --only, which"
+                " takes a part of a recipe as it is"
+            )
         for root in self._roots(key.split(".")[0]):
             self._descend(root, parents)[last] = value
 

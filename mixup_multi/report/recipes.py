@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mixup_multi.grid.recipes import KeptRecipe
@@ -55,6 +55,8 @@ def _progress(recipe: KeptRecipe, collected: Collected) -> str:
         done = {cell.record["key"] for cell in collected.finished}
         finished = len(done & recipe.cells.keys())
         said.append(f"{finished:,} of {len(recipe.cells):,} planned cells finished")
+        if recipe.part is not None:
+            said[-1] += f", of {recipe.part.cells[1]:,} that the recipe has"
     if recipe.analyses:
         made = {folder.name for folder in collected.analyses}
         finished = len(made & recipe.analyses.keys())
@@ -99,10 +101,54 @@ def unasked(collected: Collected) -> int:
     return sum(cell.record["key"] not in planned for cell in own)
 
 
+MOST_LINES = 12
+"""Of details of one kind; of more, those of a row of the table, or of a data set, are one."""
+
+
 def by_place(titles: Iterable[str]) -> tuple[str, ...]:
     """Return "Iris / MLP / ERM: 3 cells" for cells that differ in seed and fold only."""
-    counts = Counter(title.rpartition(", seed ")[0] or title for title in titles)
-    return tuple(f"{place}: {n} {'cell' if n == 1 else 'cells'}" for place, n in counts.items())
+    counts = Counter(places_of(list(titles)))
+    return tuple(f"{place}: {n:,} {'cell' if n == 1 else 'cells'}" for place, n in counts.items())
+
+
+def places_of(titles: Sequence[str]) -> list[str]:
+    """Return the place of each cell, as finely as a dozen lines allow.
+
+    That is data set, model and method; where these are more, without the method; and where it
+    still is, the data set.
+    """
+    for depth in (3, 2, 1):
+        places = [_place(title, depth) for title in titles]
+        if len(set(places)) <= MOST_LINES:
+            break
+    return places
+
+
+def _place(title: str, depth: int) -> str:
+    """Return data set, model and method of a title, or the first ones of these."""
+    whole = title.rpartition(", seed ")[0] or title
+    labels = whole.split(" / ")
+    return " / ".join(labels[:depth]) if len(labels) == 3 else whole
+
+
+def parts_asked_for(collected: Collected) -> list[str]:
+    """Return of which recipes only a part was asked for, a line each.
+
+    A part does not count where the whole was asked for in this folder too.
+    """
+    wholes = [recipe for recipe in collected.recipes if recipe.part is None]
+    parts = {
+        f"Only a part of {recipe.title} was asked for here: {recipe.part}.": None
+        for recipe in collected.recipes
+        if recipe.part is not None and not any(_holds(whole, recipe) for whole in wholes)
+    }
+    return list(parts)
+
+
+def _holds(whole: KeptRecipe, part: KeptRecipe) -> bool:
+    """Return whether a plan has everything of another one of the same file."""
+    cells = part.cells.keys() <= whole.cells.keys()
+    return whole.text == part.text and cells and part.analyses.keys() <= whole.analyses.keys()
 
 
 def _begun(collected: Collected) -> set[str]:

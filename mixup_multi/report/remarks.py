@@ -6,15 +6,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mixup_multi.report.cells import FinishedCell
+from mixup_multi.report.cells import FinishedCell, Unfinished
 from mixup_multi.report.collect import Collected
 from mixup_multi.report.group import Group
 from mixup_multi.report.layout import SYSTEMS, Row
 from mixup_multi.report.paper import published_entries, tables
 from mixup_multi.report.recipes import (
+    MOST_LINES,
     by_place,
     never_begun,
     not_begun_at_all,
+    parts_asked_for,
+    places_of,
     planned_analyses,
     unasked,
 )
@@ -70,10 +73,23 @@ def _unfinished(collected: Collected) -> Iterator[Remark]:
         cells = [cell for cell in collected.unfinished if cell.kind == kind]
         if cells:
             text = text.format(are="is" if len(cells) == 1 else "are")
-            details = tuple(f"{cell.title}: {cell.why}" for cell in cells)
-            yield Remark("problem", f"{_counted(len(cells), 'cell')} {text}.", details)
+            yield Remark("problem", f"{_counted(len(cells), 'cell')} {text}.", _reasons(cells))
     if not collected.finished and not collected.analyses:
         yield Remark("problem", "No cell has finished: there is nothing to report yet.")
+
+
+def _reasons(cells: Sequence[Unfinished]) -> tuple[str, ...]:
+    """Return a line for each cell; of many, one for each place, with the first one's reason."""
+    if len(cells) <= MOST_LINES:
+        return tuple(f"{cell.title}: {cell.why}" for cell in cells)
+    whys: dict[str, list[str]] = {}
+    for place, cell in zip(places_of([cell.title for cell in cells]), cells, strict=True):
+        whys.setdefault(place, []).append(cell.why)
+    return tuple(
+        f"{place}: {_counted(len(own), 'cell')}; {'' if len(set(own)) == 1 else 'the first: '}"
+        f"{own[0]}"
+        for place, own in whys.items()
+    )
 
 
 def _never_run(collected: Collected) -> Iterator[Remark]:
@@ -91,6 +107,8 @@ def _never_run(collected: Collected) -> Iterator[Remark]:
     elif collected.recipes and collected.finished and not collected.unfinished:
         text = f"All {_counted(len(collected.finished), 'cell')} of this folder finished"
         yield Remark("condition", f"{text}, and none that its recipes planned is absent.")
+    for said in parts_asked_for(collected):
+        yield Remark("condition", said)
     if idle := not_begun_at_all(collected):
         yield Remark("condition", "Recipes of which nothing ran here.", tuple(idle))
     if not collected.recipes:

@@ -140,7 +140,7 @@ def test_ray_may_stand_without_an_address(
 ) -> None:
     seen: list[tuple[list[str], str | None]] = []
 
-    def run_recipes(recipes: list[str], _: object, options: RunOptions, __: object) -> int:
+    def run_recipes(recipes: list[str], _: object, options: RunOptions, *__: object) -> int:
         seen.append((recipes, options.ray))
         return 0
 

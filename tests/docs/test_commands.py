@@ -16,6 +16,7 @@ from generated.command_line import commands as reference
 from mixup_multi import door
 from mixup_multi.cli.app import app
 from mixup_multi.cli.listing import LISTS
+from mixup_multi.cli.plan import plan
 from mixup_multi.recipe.load import load_recipe, shipped_evaluations, shipped_recipes
 
 WHOLE = typer.main.get_command(app)
@@ -77,6 +78,8 @@ def check_names(command: str, given: dict[str, Any]) -> None:
     if "recipes" in given:
         for name in given["recipes"]:
             check_recipe(name, list(given.get("set_") or []))
+        if given.get("only"):
+            plan(given["recipes"], list(given.get("set_") or []), given["only"])
     if command == "evaluate" and not str(given["with_"]).endswith(".yaml"):
         assert given["with_"] in shipped_evaluations()
     if command == "list" and given["what"]:

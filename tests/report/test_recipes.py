@@ -10,6 +10,7 @@ from typing import Any
 from mixup_multi.grid.folder.sealed_json import write_json
 from mixup_multi.grid.recipes import keep_recipe, kept_recipes
 from mixup_multi.recipe.expand import cells_of
+from mixup_multi.recipe.only import Part
 from mixup_multi.recipe.schema import Recipe
 from mixup_multi.report.build import Report, build_report
 from mixup_multi.report.markdown import markdown
@@ -103,6 +104,55 @@ def test_planned_analyses_that_failed_or_never_began_are_a_problem(new_folder: M
     assert details[0] == "Two moons: it was interrupted, or its files have been changed"
 
 
+def test_many_details_of_one_kind_are_told_by_coarser_places(new_folder: Make) -> None:
+    """Method by method these would be 26 lines, and cell by cell 52."""
+    labels = [f"Table {n:02}" for n in range(13)]
+    absent = {
+        f"{label}{method}{seed}": f"{label} / MLP / {method}, seed {seed}"
+        for label in labels
+        for method in ("ERM", "Mixup")
+        for seed in range(2)
+    }
+    folder = new_folder("out").grid()
+    few = dict(list(absent.items())[:48])
+    never = report(folder.ask({**folder.planned(), **few})).remarks[0]
+    assert never.details == tuple(f"{label} / MLP: 4 cells" for label in labels[:12])
+    never = report(folder.ask({**folder.planned(), **absent})).remarks[0]
+    assert never.details == tuple(f"{label}: 4 cells" for label in labels)
+
+
+def test_many_failures_are_told_by_place_with_a_reason(new_folder: Make) -> None:
+    folder = new_folder("out").grid()
+    for seed in range(10, 17):
+        for method, why in (("ERM", "no memory"), ("Mixup", f"nan in epoch {seed}")):
+            folder.add(folder.record("Iris", method, seed), None, failure={"message": why})
+    (failed,) = (one for one in report(folder).remarks if "14 cells failed" in one.text)
+    assert sorted(failed.details)[0] == "Iris / MLP / ERM: 7 cells; no memory"
+    assert sorted(failed.details)[1].startswith("Iris / MLP / Mixup: 7 cells; the first: nan in")
+    assert len(failed.details) == 2
+
+
+PART = {"words": ["Iris", "Letter", "CMC"], "cells": [27, 30], "analyses": [0, 0]}
+
+
+def test_a_part_of_a_recipe_is_a_condition_until_the_whole_is_asked_for(new_folder: Make) -> None:
+    folder = new_folder("out").grid()
+    found = report(folder.ask(folder.planned(), part=PART))
+    assert not any(remark.kind == "problem" for remark in found.remarks)
+    said = "Only a part of Three tables was asked for here: 27 of its 30 cells (--only Iris"
+    assert said in texts(found)
+    assert found.recipes[0].progress == "27 of 27 planned cells finished, of 30 that the recipe has"
+    found = report(folder.ask({**folder.planned(), "k": "Volkert / MLP / ERM, seed 0"}))
+    assert "Only a part" not in texts(found)
+    assert "1 planned cell never ran" in texts(found)
+
+
+def test_another_recipes_whole_is_not_a_parts(new_folder: Make) -> None:
+    folder = new_folder("out").grid()
+    folder.ask(folder.planned(), part=PART).ask(folder.planned(), text="title: another\n")
+    assert "Only a part of Three tables" in texts(report(folder))
+
+
 def test_one_recipe_under_two_commands_is_told_once(new_folder: Make) -> None:
     folder = new_folder("out").grid()
     folder.ask(folder.planned()).ask(folder.planned(), command="mixup-multi run tables --jobs 2")
@@ -136,3 +186,12 @@ def test_the_same_run_again_leaves_the_same_file(tmp_path: Path) -> None:
     assert damaged == []
     assert kept[0].cells == {cells[0].key: cells[0].title}
     assert (kept[0].title, kept[0].notes, kept[0].text) == ("t", ("n",), "title: t")
+
+
+def test_a_part_is_kept_with_what_was_asked_for(tmp_path: Path) -> None:
+    recipe = Recipe.model_validate_json('{"title": "t"}')
+    part = Part(("Iris", "a b"), (1, 4), (0, 2))
+    keep_recipe(tmp_path, "small", recipe, [], "run", "title: t", part=part)
+    ((kept,), damaged) = kept_recipes(tmp_path)
+    assert (kept.part, damaged) == (part, [])
+    assert str(part) == "1 of its 4 cells and 0 of its 2 analyses (--only Iris --only 'a b')"

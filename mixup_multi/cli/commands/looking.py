@@ -24,12 +24,14 @@ def plan(
     data: o.DataOption = None,
     out: o.OutOption = None,
     set_: o.SetOption = None,
+    only: o.OnlyOption = None,
     json_: o.JsonOption = False,
 ) -> None:
     """Print each cell and how far it is, and about how long the rest will take.
 
     Examples:
       mixup-multi plan tabular_uci --data ~/data
+      mixup-multi plan tabular_uci --only Iris --only ERM
       mixup-multi plan tabular_uci --out /shared/runs --json
     """
     from mixup_multi.cli.plan import data_root
@@ -37,7 +39,7 @@ def plan(
 
     terminal = o.manners(context, as_json=json_)
     with terminal.alone():
-        print_states(recipes, set_ or [], data_root(data), out, terminal)
+        print_states(recipes, set_ or [], data_root(data), out, terminal, only or [])
 
 
 def show(
@@ -45,6 +47,7 @@ def show(
     recipes: o.Recipes,
     data: o.DataOption = None,
     set_: o.SetOption = None,
+    only: o.OnlyOption = None,
     json_: o.JsonOption = False,
 ) -> None:
     """Print the resolved recipes with every setting, their cells, and what each costs.
@@ -58,7 +61,7 @@ def show(
 
     terminal = o.manners(context, as_json=json_)
     with terminal.alone():
-        show_recipes(recipes, set_ or [], data_root(data), terminal)
+        show_recipes(recipes, set_ or [], data_root(data), terminal, only or [])
 
 
 def index(

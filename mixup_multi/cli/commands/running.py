@@ -26,6 +26,7 @@ def run(
     data: o.DataOption = None,
     out: o.OutOption = None,
     set_: o.SetOption = None,
+    only: o.OnlyOption = None,
     skip_missing: Annotated[
         bool,
         typer.Option(
@@ -113,6 +114,7 @@ def run(
     Examples:
       mixup-multi run quickstart --jobs 2
       mixup-multi run recipes/speech_vgg13.yaml --data ~/data --set train.epochs=3
+      mixup-multi run tabular_uci --only Iris --only ERM --only MixupE
       mixup-multi run tabular_uci --out /shared/runs --ray head:6379
       mixup-multi run quickstart --json > summary.json
     """
@@ -132,7 +134,7 @@ def run(
         tracker=tracker,
     )
     with terminal.alone():
-        code = run_recipes(recipes, set_ or [], options, terminal)
+        code = run_recipes(recipes, set_ or [], options, terminal, only or [])
     raise typer.Exit(code)
 
 
@@ -141,6 +143,7 @@ def evaluate(
     outs: o.Outs,
     with_: o.EvaluationsOption,
     data: o.DataOption = None,
+    only: o.OnlyOption = None,
     device: o.DeviceOption = "auto",
     quiet: o.QuietOption = False,
     json_: o.JsonOption = False,
@@ -151,14 +154,14 @@ def evaluate(
 
     Examples:
       mixup-multi evaluate runs/mnist --with robustness_images --data ~/data
-      mixup-multi evaluate runs/mine runs/yours --with mine.yaml
+      mixup-multi evaluate runs/mine runs/yours --with mine.yaml --only MixupE
     """
     from mixup_multi.cli.evaluate import EvaluateOptions, evaluate_folders
     from mixup_multi.cli.plan import data_root
 
     terminal = o.manners(context, quiet=quiet, as_json=json_)
     with terminal.alone():
-        options = EvaluateOptions(data_root(data), device)
+        options = EvaluateOptions(data_root(data), device, only or [])
         code = evaluate_folders(outs, with_, options, terminal)
     raise typer.Exit(code)
 
