@@ -23,7 +23,8 @@ from mixup_multi.report.layout import METHODS
 from mixup_multi.report.pictures import Picture, rank_picture, row_pictures
 from mixup_multi.report.power import power_sheet
 from mixup_multi.report.recipes import Story, stories
-from mixup_multi.report.remarks import Remark, remarks
+from mixup_multi.report.remark import Remark
+from mixup_multi.report.remarks import remarks
 from mixup_multi.report.results import (
     detail_sheet,
     error_sheet,

@@ -14,7 +14,7 @@ from mixup_multi.grid.folder.store import CellFolder
 from mixup_multi.report.build import Report, build_report
 from mixup_multi.report.collect import collect
 from mixup_multi.report.group import groups
-from mixup_multi.report.remarks import Remark
+from mixup_multi.report.remark import Remark
 from mixup_multi.report.results import reproduction_sheet
 
 Folder = Any  # the class of conftest.py
