@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mixup_multi.errors import SettingError
-from mixup_multi.integrations.loop.labels import targets_of
+from mixup_multi.integrations.loop.labels import check_lengths, targets_of
 from mixup_multi.integrations.loop.processes import ProcessStream
 from mixup_multi.mix import BetaShare, Mix, mix_rows
 from mixup_multi.mix.cut import boxes, check_images, choose, outside
@@ -126,11 +126,12 @@ class Mixup:
         """Return mixed images `(n, c, h, w)` and targets `(n, num_classes)` in float32.
 
         Raises:
-            SettingError: the target does not fit `num_classes`.
+            SettingError: the target does not fit `num_classes`, or the images.
             PointError: `x` is no batch of images in floating point.
         """
         check_images("Mixup", x, "Give it batches of images.")
         rows = self._smoothed(target)
+        check_lengths(x, rows)
         if not self.mixup_enabled:
             return x, rows
         return mixed(x, rows, self._spread(self._draw(self._draws(len(x)), x), len(x)))

@@ -323,3 +323,69 @@ def test_rows_that_are_no_distributions_are_refused():
         Method("erm")(model, x, functional.one_hot(y, CLASSES)),
         Method("erm", classes=3)(model, x, y),
     )
+
+
+def test_batches_of_no_row_or_of_too_few_labels_are_refused():
+    """Their loss would be NaN, or torch's message of sizes; at n = 1 they would be broadcast."""
+    from mixup_multi.integrations import MixBatch
+    from mixup_multi.integrations.timm import Mixup
+
+    model, (x, y) = network(), examples()
+    images = x.reshape(-1, 1, 2, 2)
+    for name in ("erm", "mixup", "label_smoothing"):
+        here = lambda x, y, name=name: Method(name, classes=CLASSES)(model, x, y)  # noqa: E731
+        for mixed in (here, MixBatch(name, classes=CLASSES)):
+            for labels in (y[:5], y[:1]):
+                with pytest.raises(SettingError, match=r"shape \(10, 4\).*labels of [51] example"):
+                    mixed(x, labels)
+            with pytest.raises(SettingError, match="the batch is empty"):
+                mixed(x[:0], y[:0])
+    with pytest.raises(SettingError, match="labels of 5 examples"):
+        Mixup(num_classes=CLASSES)(images, y[:5])
+    with pytest.raises(PointError, match=r"\(10, 4\) cannot be mixed with the partners of 5 rows"):
+        MixBatch("mixup", classes=CLASSES)({"x": x, 0: [x], 1: y[:5]})
+
+
+class Residual(nn.Module):
+    """A point beside a residual: what joins after it has the batch's own rows."""
+
+    def __init__(self, joined: str) -> None:
+        super().__init__()
+        self.a, self.head = nn.Linear(4, 4), nn.Linear(4 if joined == "add" else 8, CLASSES)
+        self.joined = joined
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = self.a(x)
+        hidden = {"add": lambda: a + x, "cat": lambda: torch.cat([a, x], 1)}[self.joined]()
+        return self.head(hidden)
+
+
+@pytest.mark.parametrize("joined", ["add", "cat"])
+@pytest.mark.parametrize(
+    ("name", "one", "two"),
+    [
+        ("regmixup", {"form": "released"}, {"form": "paper"}),
+        ("mixupe", {"fused": True}, {"fused": False}),
+    ],
+)
+def test_one_pass_at_a_point_beside_a_residual_is_refused(name, one, two, joined):
+    model, (x, y) = staged(Residual(joined), at=["a", "head"]), examples()
+    x = x.float()
+    with pytest.raises(PointError, match=r"point a on.*form='paper'.*fused=False"):
+        Method(name, classes=CLASSES, points="a", **one)(model, x, y)
+    assert bool(Method(name, classes=CLASSES, points="a", **two)(model, x, y).isfinite())
+    assert bool(Method(name, classes=CLASSES, points="head", **one)(model, x, y).isfinite())
+
+
+def test_one_pass_through_a_model_that_loses_rows_is_refused():
+    class First(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(4, CLASSES)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(x)[: len(x)]
+
+    model, (x, y) = staged(First(), at=["head"]), examples()
+    with pytest.raises(PointError, match="returned 10 rows for 10 examples"):
+        Method("regmixup", classes=CLASSES, points="head", form="released")(model, x.float(), y)

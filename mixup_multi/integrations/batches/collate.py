@@ -14,7 +14,7 @@ from torch.utils.data import default_collate
 from mixup_multi.errors import SettingError
 from mixup_multi.integrations.batches.blending import blended, check_blending
 from mixup_multi.integrations.batches.worker_streams import Streams
-from mixup_multi.integrations.loop.labels import targets_of
+from mixup_multi.integrations.loop.labels import check_lengths, targets_of
 from mixup_multi.integrations.loop.method import objective_of
 from mixup_multi.objectives.objective import Objective, target_kind
 
@@ -67,12 +67,14 @@ class MixBatch:
             batch: inputs and labels, or one sequence or mapping that holds them.
 
         Raises:
-            SettingError: labels are not what the method needs, or not where they should be.
+            SettingError: labels are not what the method needs, not where they should be, or not as
+                many as the inputs; the batch is empty.
             PointError: the inputs cannot be mixed, e.g. pixels in uint8 by mixup.
         """
         given: Any = batch[0] if len(batch) == 1 else batch
         inputs, labels = self._found(given, self.inputs), self._found(given, self.labels)
         targets = targets_of(labels, self._kind, self.classes)
+        check_lengths(inputs, targets)
         draw = self.objective.draw(targets, self._streams.generator())
         mixed, soft = blended(self.objective, inputs, targets, draw)
         return _replaced(given, ((self.inputs, mixed), (self.labels, soft)))

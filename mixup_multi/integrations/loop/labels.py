@@ -12,6 +12,7 @@ from torch import Tensor
 from mixup_multi.batch import as_targets, sums_to_one
 from mixup_multi.errors import SettingError
 from mixup_multi.objectives.losses import TargetKind
+from mixup_multi.tree import Tree
 
 
 def targets_of(labels: Tensor, kind: TargetKind | None, classes: int | None) -> Tensor:
@@ -47,6 +48,18 @@ def targets_of(labels: Tensor, kind: TargetKind | None, classes: int | None) -> 
         return _wide(labels)[:, None]
     _check_columns(kind, classes)
     return _one_hot(labels, classes)
+
+
+def check_lengths(inputs: Tree, targets: Tensor) -> None:
+    """Raise `SettingError` where a tensor of inputs has not a row for each of the targets.
+
+    Inputs of other forms may lie otherwise, such as graphs' nodes; what is mixed is looked at then.
+    """
+    if isinstance(inputs, Tensor) and (not inputs.dim() or len(inputs) != len(targets)):
+        raise SettingError(
+            f"inputs are of shape {tuple(inputs.shape)} and there are labels of {len(targets)}"
+            " examples: expected as many of one as of the other"
+        )
 
 
 def _wide(labels: Tensor) -> Tensor:

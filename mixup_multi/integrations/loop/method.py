@@ -20,7 +20,7 @@ from mixup_multi.bounds import Bounds
 from mixup_multi.errors import SettingError
 from mixup_multi.integrations.loop.averages import Averages
 from mixup_multi.integrations.loop.checks import check_first_step
-from mixup_multi.integrations.loop.labels import check_rows, targets_of
+from mixup_multi.integrations.loop.labels import check_lengths, check_rows, targets_of
 from mixup_multi.integrations.loop.processes import rank
 from mixup_multi.integrations.loop.training_part import Inputs, training_part
 from mixup_multi.objectives.objective import (
@@ -106,6 +106,7 @@ class Method:
             PointError: the method asks for a point that the model does not offer.
         """
         targets = targets_of(labels, self._kind, self.classes)
+        check_lengths(inputs, targets)
         self._check(model, labels)
         if isinstance(inputs, Tensor):
             targets = targets.to(inputs.device, non_blocking=True)
