@@ -30,11 +30,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mixup_multi.errors import SettingError
-from mixup_multi.integrations.loop.labels import targets_of
-from mixup_multi.integrations.loop.processes import rank
+from mixup_multi.integrations.loop.labels import check_lengths, targets_of
+from mixup_multi.integrations.loop.processes import ProcessStream
 from mixup_multi.mix import BetaShare, Mix, mix_rows
 from mixup_multi.mix.cut import boxes, check_images, choose, outside
-from mixup_multi.streams import stream
 from mixup_multi.tree import take_rows
 
 __all__ = ["Mixup"]
@@ -121,29 +120,29 @@ class Mixup:
         self.num_classes = num_classes
         self.multi_label = multi_label
         self.mixup_enabled = True
-        own = rank()
-        self._generator = stream(seed, f"mix/rank {own}" if own else "mix")
+        self._stream = ProcessStream(seed)
 
     def __call__(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Return mixed images `(n, c, h, w)` and targets `(n, num_classes)` in float32.
 
         Raises:
-            SettingError: the target does not fit `num_classes`.
+            SettingError: the target does not fit `num_classes`, or the images.
             PointError: `x` is no batch of images in floating point.
         """
         check_images("Mixup", x, "Give it batches of images.")
         rows = self._smoothed(target)
+        check_lengths(x, rows)
         if not self.mixup_enabled:
             return x, rows
         return mixed(x, rows, self._spread(self._draw(self._draws(len(x)), x), len(x)))
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return what a checkpoint needs for the draws to go on."""
-        return {"generator": self._generator.get_state()}
+        return {"generator": self._stream.state()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from where `state_dict` was taken."""
-        self._generator.set_state(state["generator"].cpu())
+        self._stream.load(state["generator"])
 
     def _draws(self, n: int) -> int:
         return {"batch": 1, "pair": n // 2, "elem": n}[self.mode]
@@ -207,10 +206,10 @@ class Mixup:
         return (1 - self.label_smoothing) * rows + self.label_smoothing * nothing
 
     def _uniform(self, k: int) -> _Numbers:
-        return torch.rand(k, dtype=torch.float64, generator=self._generator).numpy()
+        return torch.rand(k, dtype=torch.float64, generator=self._stream.generator()).numpy()
 
     def _beta(self, alpha: float, k: int) -> _Numbers:
-        return BetaShare(max(alpha, 0.0), "row").draw(k, self._generator).numpy()
+        return BetaShare(max(alpha, 0.0), "row").draw(k, self._stream.generator()).numpy()
 
 
 def mixed(x: Tensor, rows: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ torchmetrics is not installed with this package: pip install torchmetrics.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from torch import Tensor
@@ -36,17 +37,30 @@ class _AsMetric(Metric):  # type: ignore[misc,unused-ignore]
     def __init__(self, score: Streaming, **settings: Any) -> None:
         super().__init__(**settings)
         self.score = score
+        self._names = {name: f"{_identity(score)}_{name}" for name in score.empty()}
         for name, zero in score.empty().items():
-            self.add_state(f"sum_{name}", default=zero, dist_reduce_fx="sum")
+            self.add_state(self._names[name], default=zero, dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
         """Take in a batch; see `Streaming.update`."""
         for name, added in self.score.sums(logits.detach(), targets.detach()).items():
-            setattr(self, f"sum_{name}", getattr(self, f"sum_{name}") + added)
+            state = self._names[name]
+            setattr(self, state, getattr(self, state) + added)
 
     def compute(self) -> Tensor:
         """Return the score of all rows."""
-        return self.score.value({name: getattr(self, f"sum_{name}") for name in self.score.empty()})
+        return self.score.value({name: getattr(self, state) for name, state in self._names.items()})
+
+
+def _identity(score: Streaming) -> str:
+    """Return a score's class and settings as a name.
+
+    A collection takes metrics for one whose states have equal names and are equal after the first
+    batch, and keeps only the first of them up to date.
+    """
+    settings = {name: value for name, value in vars(score).items() if not name.startswith("_")}
+    kind = type(score)
+    return re.sub(r"\W+", "_", f"{kind.__module__}.{kind.__qualname__}{settings}")
 
 
 def as_metric(score: Streaming, **settings: Any) -> Metric:

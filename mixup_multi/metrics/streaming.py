@@ -112,7 +112,8 @@ class SoftAccuracy(_Mean):
         rows = rows_of(targets, logits)
         check(logits, rows, "classes")
         predicted = logits.topk(min(self.top, logits.shape[1]), 1).indices
-        return rows.gather(1, predicted).sum(1).double()
+        dtype = torch.promote_types(rows.dtype, torch.float32)
+        return rows.gather(1, predicted).sum(1, dtype=dtype).double()
 
 
 @dataclass(eq=False)

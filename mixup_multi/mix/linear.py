@@ -47,6 +47,16 @@ def check_mixable(leaf: Tensor) -> None:
         )
 
 
+def check_rows(leaf: Tensor, mix: Mix) -> None:
+    """Raise `PointError` where a mix is of another number of rows: one row would be broadcast."""
+    n = len(mix.partner)
+    if not leaf.dim() or len(leaf) != n:
+        raise PointError(
+            f"a tensor of shape {tuple(leaf.shape)} cannot be mixed with the partners of {n} rows:"
+            f" expected ({n}, ...), a row for each row of the targets"
+        )
+
+
 def mix_rows(leaf: Tensor, mix: Mix) -> Tensor:
     """Return own x_i + (1 - own) x_partner for every row of `leaf` `(n, ...)`.
 
@@ -54,9 +64,11 @@ def mix_rows(leaf: Tensor, mix: Mix) -> Tensor:
     as it was.
 
     Raises:
-        PointError: the values are integers, codes of which no mean exists.
+        PointError: the values are integers, codes of which no mean exists; or the mix is of
+            another number of rows.
     """
     check_mixable(leaf)
+    check_rows(leaf, mix)
     own = per_row(mix.own.to(leaf, non_blocking=True), leaf)
     return take_rows(leaf, mix.partner).lerp_(leaf, own)
 

@@ -6,14 +6,20 @@ alone and update its statistics twice. One pass suits devices that a batch does 
 
 from __future__ import annotations
 
+import re
+
 import torch
 from torch import Tensor, nn
 
 from mixup_multi.batch import Batch
+from mixup_multi.errors import PointError
 from mixup_multi.objectives.objective import Draw, Terms
 from mixup_multi.objectives.vicinal import Vicinal
 from mixup_multi.points import Edit, run_edited
 from mixup_multi.tree import Tree, tree_map
+
+_OTHER_ROWS = re.compile(r"size of tensor|[Ss]izes of tensors")
+"""What torch says of tensors that cannot be added or concatenated."""
 
 
 def in_two_passes(
@@ -37,6 +43,23 @@ def in_one_pass(
         clean = flow if probe is None else probe(flow)
         return tree_map(lambda *pair: torch.cat(pair), clean, blended)
 
-    logits = run_edited(model, batch.inputs, {inner.point(model, draw): both})
+    point = inner.point(model, draw)
+    try:
+        logits = run_edited(model, batch.inputs, {point: both})
+    except RuntimeError as error:
+        if not _OTHER_ROWS.search(str(error)):
+            raise
+        raise _refused(point, f"the model failed then ({error})") from error
+    if len(logits) != 2 * len(batch):
+        raise _refused(point, f"the model returned {len(logits)} rows for {len(batch)} examples")
     clean, mixed = logits.chunk(2)
     return inner.score(mixed, batch.targets, blending), clean
+
+
+def _refused(point: str, what: str) -> PointError:
+    return PointError(
+        f"from the point {point} on, clean and mixed rows were to pass the model together, and"
+        f" {what}: what joins the flow after the point, such as a residual, has no rows of the"
+        " mixed. Expected a point that all passes, or two passes: form='paper' of regmixup,"
+        " fused=False of mixupe"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from collections import namedtuple
 
@@ -206,9 +207,78 @@ def test_another_collate_function_is_asked_first():
     assert torch.equal(y, expected[1])
 
 
-def test_ranks_draw_differently(monkeypatch):
-    said = []
-    for rank in ("0", "1"):
-        monkeypatch.setenv("RANK", rank)
-        said.append(MixBatch("mixup", classes=CLASSES)(images(), LABELS)[0])
-    assert not torch.equal(*said)
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_copies_draw_as_the_original_does_in_every_epoch(copied):
+    """Such as those of skorch's `clone`: their count of starts is shared with workers again."""
+    mixing = {"classes": CLASSES, "partner": "other_class"}
+    whole = loader(MixCollate("mixup", **mixing), 2)
+    first, second = epoch(whole), epoch(whole)
+    assert not any(same(first, second))
+    twin = loader(copied(MixCollate("mixup", **mixing)), 2)
+    assert all(same(first, epoch(twin)) + same(second, epoch(twin)))
+    here = MixCollate("mixup", **mixing)
+    later = loader(copied(here), 0)
+    assert all(same(epoch(loader(here, 0)), epoch(later)))
+    assert all(same(epoch(loader(here, 0)), epoch(loader(copied(later.collate_fn), 0))))
+
+
+RANKS = [{"RANK": "1"}, {"LOCAL_RANK": "1"}, {"RANK": "1", "LOCAL_RANK": "0"}]
+
+
+@pytest.mark.parametrize("said", RANKS, ids=str)
+@pytest.mark.parametrize("workers", [0, 1])
+def test_ranks_that_are_known_after_construction_draw_differently(monkeypatch, said, workers):
+    """As in Lightning's processes, which make their loaders before they know each other."""
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    mixing = {"classes": CLASSES, "partner": "other_class"}
+    first, early, late = (MixCollate("mixup", **mixing) for _ in range(3))
+    alone = epoch(loader(first, workers))
+    early.state_dict()  # to ask for a state binds no rank
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    second = epoch(loader(early, workers))
+    assert not any(same(alone, second))
+    assert all(same(second, epoch(loader(MixCollate("mixup", **mixing), workers))))
+    assert all(same(second, epoch(loader(copy.deepcopy(late), workers))))
+
+
+def ask_rank(rank: int, mixing: MixCollate, folder: str) -> None:
+    """Draw in a process that knows its rank from the process group alone, and in its workers."""
+    from torch import distributed
+
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/group", rank=rank, world_size=2
+    )
+    found = [
+        *epoch(loader(mixing, 1, multiprocessing_context="fork")),
+        *epoch(loader(mixing, 1, multiprocessing_context="spawn")),
+        *epoch(loader(mixing, 0)),
+    ]
+    distributed.destroy_process_group()
+    torch.save(found, f"{folder}/{rank}")
+
+
+def test_processes_of_a_group_draw_differently(monkeypatch, tmp_path):
+    """Main processes, forked workers and spawned ones, of what was made before the group was.
+
+    Each draws what it would if it had known its rank all along; they share no count of starts.
+    """
+    settings = {"classes": CLASSES, "partner": "other_class"}
+    folder = str(tmp_path)
+    torch.multiprocessing.spawn(ask_rank, (MixCollate("mixup", **settings), folder), nprocs=2)
+    for rank in (0, 1):
+        monkeypatch.setenv("RANK", str(rank))
+        known = MixCollate("mixup", **settings)
+        expected = epoch(loader(known, 1)) + epoch(loader(known, 1)) + epoch(loader(known, 0))
+        assert all(same(torch.load(tmp_path / str(rank)), expected))
+
+
+@pytest.mark.parametrize("places", [(0, -1), (-2, -1), (-2, 1)])
+def test_places_may_be_counted_from_the_end(places):
+    """Labels at -1 are mixed as the inputs are, not passed on beside mixed inputs."""
+    inputs, labels = places
+    mixed = MixBatch("mixup", classes=CLASSES, inputs=inputs, labels=labels)(images(), LABELS)
+    expected = MixBatch("mixup", classes=CLASSES)(images(), LABELS)
+    assert len(mixed) == 2
+    assert all(torch.equal(a, b) for a, b in zip(mixed, expected, strict=True))

@@ -292,3 +292,100 @@ def test_an_index_out_of_range_off_the_cpu_breaks_its_own_row_only():
 
     meta = targets_of(torch.tensor([0, 7], device="meta"), "distribution", 3)
     assert (meta.device.type, meta.shape) == ("meta", (2, 3))
+
+
+@pytest.mark.parametrize("name", ["erm", "mixup", "mixupe", "c_mixup"])
+def test_one_column_is_refused_by_a_loss_over_classes(name):
+    """Its softmax is 1 whatever the model says: a loss of 0 would train nothing, in silence."""
+    settings = {"bandwidth": 1.0} if name == "c_mixup" else {}
+    model, (x, y) = network(out=1), examples()
+    numbers = y[:, None].double()
+    for labels, classes in [(numbers, None), (y * 0, 1)]:
+        with pytest.raises(SettingError, match="one column.*loss='squared'.*loss='sigmoid'"):
+            Method(name, classes=classes, **settings)(model, x, labels)
+    loss = Method(name, loss="squared", **settings)(model, x, numbers)
+    assert any(bool(g.abs().max() > 0) for g in gradients(model, loss))
+
+
+def test_rows_that_are_no_distributions_are_refused():
+    model, (x, y) = network(), examples()
+    several = torch.ones(len(x), CLASSES)
+    for rows in (several, x[:, :CLASSES], several.int(), several * float("nan")):
+        with pytest.raises(SettingError, match="do not sum to 1.*loss='sigmoid'.*loss='squared'"):
+            Method("mixup")(model, x, rows)
+    assert bool(Method("mixup", loss="sigmoid")(model, x, several) > 0)
+    assert bool(Method("mixup", loss="squared")(model, x, x[:, :CLASSES]) > 0)
+    soft = (4 * several * x[:, :CLASSES]).softmax(1)
+    for dtype in (torch.float64, torch.bfloat16, torch.float16):
+        assert bool(Method("mixup")(model, x, soft.to(dtype)).isfinite())
+    equal(
+        model,
+        Method("erm")(model, x, functional.one_hot(y, CLASSES)),
+        Method("erm", classes=3)(model, x, y),
+    )
+
+
+def test_batches_of_no_row_or_of_too_few_labels_are_refused():
+    """Their loss would be NaN, or torch's message of sizes; at n = 1 they would be broadcast."""
+    from mixup_multi.integrations import MixBatch
+    from mixup_multi.integrations.timm import Mixup
+
+    model, (x, y) = network(), examples()
+    images = x.reshape(-1, 1, 2, 2)
+    for name in ("erm", "mixup", "label_smoothing"):
+        here = lambda x, y, name=name: Method(name, classes=CLASSES)(model, x, y)  # noqa: E731
+        for mixed in (here, MixBatch(name, classes=CLASSES)):
+            for labels in (y[:5], y[:1]):
+                with pytest.raises(SettingError, match=r"shape \(10, 4\).*labels of [51] example"):
+                    mixed(x, labels)
+            with pytest.raises(SettingError, match="the batch is empty"):
+                mixed(x[:0], y[:0])
+    with pytest.raises(SettingError, match="labels of 5 examples"):
+        Mixup(num_classes=CLASSES)(images, y[:5])
+    with pytest.raises(PointError, match=r"\(10, 4\) cannot be mixed with the partners of 5 rows"):
+        MixBatch("mixup", classes=CLASSES)({"x": x, 0: [x], 1: y[:5]})
+
+
+class Residual(nn.Module):
+    """A point beside a residual: what joins after it has the batch's own rows."""
+
+    def __init__(self, joined: str) -> None:
+        super().__init__()
+        self.a, self.head = nn.Linear(4, 4), nn.Linear(4 if joined == "add" else 8, CLASSES)
+        self.joined = joined
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = self.a(x)
+        hidden = {"add": lambda: a + x, "cat": lambda: torch.cat([a, x], 1)}[self.joined]()
+        return self.head(hidden)
+
+
+@pytest.mark.parametrize("joined", ["add", "cat"])
+@pytest.mark.parametrize(
+    ("name", "one", "two"),
+    [
+        ("regmixup", {"form": "released"}, {"form": "paper"}),
+        ("mixupe", {"fused": True}, {"fused": False}),
+    ],
+)
+def test_one_pass_at_a_point_beside_a_residual_is_refused(name, one, two, joined):
+    model, (x, y) = staged(Residual(joined), at=["a", "head"]), examples()
+    x = x.float()
+    with pytest.raises(PointError, match=r"point a on.*form='paper'.*fused=False"):
+        Method(name, classes=CLASSES, points="a", **one)(model, x, y)
+    assert bool(Method(name, classes=CLASSES, points="a", **two)(model, x, y).isfinite())
+    assert bool(Method(name, classes=CLASSES, points="head", **one)(model, x, y).isfinite())
+
+
+def test_one_pass_through_a_model_that_loses_rows_is_refused():
+    class First(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(4, CLASSES)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(x)[: len(x)]
+
+    model, (x, y) = staged(First(), at=["head"]), examples()
+    with pytest.raises(PointError, match="returned 10 rows for 10 examples"):
+        Method("regmixup", classes=CLASSES, points="head", form="released")(model, x.float(), y)

@@ -203,3 +203,17 @@ def test_half_precision_keeps_targets_exact(half):
     assert x.dtype == half
     assert target.dtype == torch.float32
     torch.testing.assert_close(target.sum(1), torch.ones(6))
+
+
+def test_a_rank_that_is_known_after_construction_draws_differently(monkeypatch):
+    """Bit for bit what it draws where the rank was known all along."""
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    x, y = torch.rand(6, 1, 4, 4), torch.arange(6) % 3
+    alone, late = (Mixup(num_classes=3, seed=1) for _ in range(2))
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    early = Mixup(num_classes=3, seed=1)
+    second = late(x, y)
+    assert all(torch.equal(a, b) for a, b in zip(second, early(x, y), strict=True))
+    monkeypatch.delenv("LOCAL_RANK")
+    assert not torch.equal(alone(x, y)[0], second[0])

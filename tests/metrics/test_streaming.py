@@ -201,10 +201,51 @@ def test_as_a_torchmetric_it_is_the_same_score_and_goes_into_a_collection():
     for name, one in metrics.items():
         assert float(found[name]) == pytest.approx(streamed(one, logits, soft), rel=1e-12)
     collection.reset()
-    assert float(collection["accuracy"].sum_rows) == 0
-    assert collection["nll"].sum_total.dtype == torch.float64
+    assert all(not state.any() for state in collection["accuracy"].metric_state.values())
+    assert {state.dtype for state in collection["nll"].metric_state.values()} == {torch.float64}
     assert {"sum"} == {
         reduction.__name__.removeprefix("dim_zero_")
         for one in collection.values()
         for reduction in one._reductions.values()
     }
+
+
+def test_scores_of_a_collection_that_agree_on_the_first_batch_stay_apart():
+    """torchmetrics takes metrics for one whose states are called alike and are equal then."""
+    from torchmetrics import MetricCollection
+
+    from mixup_multi.integrations.torchmetrics import as_metric
+
+    scores = {
+        "accuracy": SoftAccuracy(),
+        "again": SoftAccuracy(),
+        "error": SoftError(),
+        "top 2": SoftAccuracy(top=2),
+        "nll": MeanNLL(),
+        "labels' nll": MeanNLL("labels"),
+        "ece": StreamingECE(),
+        "largest": StreamingECE(norm="max"),
+    }
+    collection = MetricCollection({name: as_metric(one) for name, one in scores.items()})
+    half = torch.tensor([[0.0, 0.0], [0.0, 0.0]])  # whose accuracy and error are both 1/2
+    batches = [(half, torch.full((2, 2), 0.5)), (torch.eye(2), torch.tensor([[1.0, 0], [1, 0]]))]
+    for logits, soft in batches:
+        collection.update(logits, soft)
+    groups = [set(names) for names in collection.compute_groups.values()]
+    assert {"accuracy", "again"} in groups  # what is one score is computed once
+    for name, found in collection.compute().items():
+        logits, soft = (torch.cat(part) for part in zip(*batches, strict=True))
+        expected = scores[name]
+        expected.reset().update(logits, soft)
+        assert float(found) == pytest.approx(float(expected.compute()), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_targets_in_half_precision_are_rows_as_far_as_their_type_can_say(dtype):
+    """Rounded they sum to 1 within a percent; rows that are no distributions are still refused."""
+    logits, soft = drawn(soft=True)
+    for score in (SoftAccuracy(), SoftError(), SoftAccuracy(top=2), MeanNLL(), MeanBrier()):
+        found = streamed(score, logits, soft.to(dtype))
+        assert found == pytest.approx(streamed(score.reset(), logits, soft), rel=2e-3)
+        with pytest.raises(SettingError, match="does not sum to 1"):
+            streamed(score, logits, 1.05 * soft.to(dtype))

@@ -6,7 +6,7 @@ and labels alone; partners are a random permutation, where torchvision takes the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from torch.utils.data import default_collate
@@ -14,9 +14,9 @@ from torch.utils.data import default_collate
 from mixup_multi.errors import SettingError
 from mixup_multi.integrations.batches.blending import blended, check_blending
 from mixup_multi.integrations.batches.worker_streams import Streams
-from mixup_multi.integrations.loop.labels import target_kind, targets_of
+from mixup_multi.integrations.loop.labels import check_lengths, targets_of
 from mixup_multi.integrations.loop.method import objective_of
-from mixup_multi.objectives.objective import Objective
+from mixup_multi.objectives.objective import Objective, target_kind
 
 
 class MixBatch:
@@ -29,8 +29,8 @@ class MixBatch:
             ...), by name or as an `Objective`.
         classes: the number of classes, where labels are class indices `(n,)`.
         seed: of all that it draws; see `Streams`.
-        inputs, labels: where in a batch they are: places of a sequence, keys of a mapping. Other
-            entries are passed on as they are.
+        inputs, labels: where in a batch they are: places of a sequence (from its end where they
+            are negative), keys of a mapping. Other entries are passed on as they are.
         settings: of the method, as in recipes: `alpha=0.4`.
 
     Raises:
@@ -67,15 +67,17 @@ class MixBatch:
             batch: inputs and labels, or one sequence or mapping that holds them.
 
         Raises:
-            SettingError: labels are not what the method needs, or not where they should be.
+            SettingError: labels are not what the method needs, not where they should be, or not as
+                many as the inputs; the batch is empty.
             PointError: the inputs cannot be mixed, e.g. pixels in uint8 by mixup.
         """
         given: Any = batch[0] if len(batch) == 1 else batch
         inputs, labels = self._found(given, self.inputs), self._found(given, self.labels)
         targets = targets_of(labels, self._kind, self.classes)
+        check_lengths(inputs, targets)
         draw = self.objective.draw(targets, self._streams.generator())
         mixed, soft = blended(self.objective, inputs, targets, draw)
-        return _replaced(given, {self.inputs: mixed, self.labels: soft})
+        return _replaced(given, ((self.inputs, mixed), (self.labels, soft)))
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint at the end of an epoch needs for the draws to go on."""
@@ -96,10 +98,12 @@ class MixBatch:
             ) from error
 
 
-def _replaced(given: Any, entries: Mapping[Any, Any]) -> Any:
+def _replaced(given: Any, entries: Iterable[tuple[Any, Any]]) -> Any:
     if isinstance(given, Mapping):
-        return {**given, **entries}
-    items = [entries.get(place, item) for place, item in enumerate(given)]
+        return {**given, **dict(entries)}
+    items = list(given)
+    for place, entry in entries:  # which may be counted from the end
+        items[place] = entry
     if hasattr(given, "_fields"):  # a named tuple takes its items one by one
         return type(given)(*items)
     return items if isinstance(given, list) else tuple(items)
@@ -109,7 +113,8 @@ class MixCollate:
     """A `collate_fn` that collates and mixes: `DataLoader(data, collate_fn=MixCollate(...))`.
 
     It works in worker processes: each worker draws for itself, and anew in every epoch, and `seed`
-    alone says what. Give each loader one of its own.
+    alone says what. Give each loader one of its own. A run that is resumed after an epoch goes on
+    as the uninterrupted one, except with `persistent_workers=True`: new workers draw anew.
 
     Args:
         objective: see `MixBatch`, as for all but the next.
