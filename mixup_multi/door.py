@@ -7,13 +7,13 @@ parameters; the recipe's mapping is its keyword arguments, checked against those
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import json
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import is_dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
@@ -254,14 +254,30 @@ def settings_of(factory: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
     if isinstance(factory, type):
         kinds = {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
         # A dataclass's fields, with the names of the modules that they are inherited from.
-        made = None if is_dataclass(factory) else inspect.getattr_static(factory, "__init__")
+        made = (
+            None
+            if dataclasses.is_dataclass(factory)
+            else inspect.getattr_static(factory, "__init__")
+        )
         annotated = made or factory
     hints = typing.get_type_hints(annotated)
     return {
-        name: (hints.get(name, Any), parameter.default)
+        name: (hints.get(name, Any), _default(factory, parameter))
         for name, parameter in inspect.signature(factory).parameters.items()
         if parameter.kind in kinds
     }
+
+
+def _default(factory: Callable[..., Any], parameter: inspect.Parameter) -> Any:
+    """Return a parameter's default; of a field with a `default_factory`, what that makes.
+
+    A dataclass's signature has a mark in its place, which says nothing but `<factory>`.
+    """
+    if dataclasses.is_dataclass(factory) and repr(parameter.default) == "<factory>":
+        made = {one.name: one.default_factory for one in dataclasses.fields(factory)}
+        maker = made[parameter.name]
+        return parameter.default if maker is dataclasses.MISSING else maker()
+    return parameter.default
 
 
 def _has_sections(annotation: Any) -> bool:

@@ -52,17 +52,29 @@ def find_evaluations(name: str) -> Path:
 
 def _found(name: str, shipped: Mapping[str, Path]) -> Path:
     path = Path(name)
-    if path.is_file():
+    there = _is_there(path)
+    if there and path.is_file():
         return path
-    if path.is_dir() and name not in shipped:
-        raise SettingError(f"{name} is a folder: expected a recipe file, or a shipped one's name")
+    if not name:
+        raise SettingError("'' names no recipe: expected a recipe file, or a shipped one's name")
+    if there and path.is_dir() and name not in shipped:
+        raise SettingError(f"{name!r} is a folder: expected a recipe file, or a shipped one's name")
     stem = path.name.removesuffix(".yaml").removesuffix(".yml")
     if stem in shipped and len(path.parts) <= 2:
         return shipped[stem]
+    if there:
+        raise SettingError(f"{name!r} is no ordinary file: expected a recipe file, in YAML")
     raise SettingError(
         f"there is no recipe {name!r}: neither a file here nor one that is shipped"
         f"{did_you_mean(stem, shipped)}"
     )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for a file's
+        return False
 
 
 def parse_assignment(assignment: str) -> tuple[str, Any]:

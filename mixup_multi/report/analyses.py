@@ -58,7 +58,7 @@ def _described(record: Mapping[str, Any]) -> str:
     packages = ", ".join(f"{name} {place['packages'][name]}" for name in ("torch", "scikit-learn"))
     return (
         f"{settings}. {record['seconds']:.1f} s on {place['device_name']};"
-        f" Python {place['python']}, {packages}, commit {place['commit']}"
+        f" Python {place['python']}, {packages}, commit {place['commit'] or 'unknown'}"
     )
 
 

@@ -159,9 +159,9 @@ def _environments(cells: Sequence[FinishedCell]) -> Counter[tuple[str, ...]]:
 def _environment(place: Mapping[str, Any]) -> tuple[str, ...]:
     packages = place.get("packages", {}).items()
     return (
-        str(place.get("commit")),
+        str(place.get("commit") or "unknown"),
         f"{place.get('device')}: {place.get('device_name')}",
         f"{place.get('cpu_count')}, of them used {place.get('torch_threads')}",
         f"{place.get('platform')}, Python {place.get('python')}",
-        ", ".join(f"{name} {version}" for name, version in packages),
+        ", ".join(f"{name} {version or 'not installed'}" for name, version in packages),
     )

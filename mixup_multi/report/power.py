@@ -37,11 +37,17 @@ def power_sheet(group: Group) -> Sheet | None:
     )
 
 
-def trials_to_see(group: Group) -> Iterator[tuple[int, int | None]]:
-    """Yield our pairs, and the pairs needed, for each published difference that can be judged."""
+def trials_to_see(group: Group) -> Iterator[tuple[int, int | None, int | None]]:
+    """Yield our pairs, and the pairs needed, for each published difference that can be judged.
+
+    The pairs needed by our standard deviation, and by the upper limit of its 95 % interval; None
+    for more than can be counted.
+    """
     for pair, difference in _published_pairs(group):
-        if _judged(difference, pair.deviation):
-            yield len(pair.differences), trials_needed(difference, pair.deviation or 0.0)
+        n, spread = len(pair.differences), pair.deviation
+        if spread is not None and _judged(difference, spread):
+            upper = deviation_interval(spread, n)[1]
+            yield n, trials_needed(difference, spread), trials_needed(difference, upper)
 
 
 def _published_pairs(group: Group) -> list[tuple[Paired, float]]:

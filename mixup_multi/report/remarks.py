@@ -144,12 +144,12 @@ def _tried(collected: Collected) -> Iterator[Remark]:
 
 def _environments(cells: Sequence[FinishedCell]) -> Iterator[Remark]:
     for key, what in (("commit", "commits"), ("device_name", "devices"), ("python", "Pythons")):
-        values = sorted({str(cell.environment.get(key)) for cell in cells})
+        values = sorted({str(cell.environment.get(key) or "unknown") for cell in cells})
         if len(values) > 1:
             yield Remark("condition", f"Cells were made with several {what}: {', '.join(values)}.")
     packages = sorted(
         {
-            f"{name} {version}"
+            f"{name} {version or 'not installed'}"
             for cell in cells
             for name, version in cell.environment.get("packages", {}).items()
             if any(o.environment.get("packages", {}).get(name) != version for o in cells)

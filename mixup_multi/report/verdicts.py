@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from mixup_multi.report.differences import holm_adjusted
-from mixup_multi.report.group import Group
+from mixup_multi.report.differences import all_pairs, holm_adjusted
+from mixup_multi.report.group import Group, Paired
 from mixup_multi.report.power import trials_to_see
 from mixup_multi.report.statistics import t_interval
 
 LEVEL = 0.05
+NAMED = 3
+"""Differences that are named in the sentence; of more it gives the number alone."""
 
 
 def verdicts(group: Group, *, paper: bool) -> Iterator[str]:
     """Yield what came of the paired tests and, beside a published table, of it and of power."""
-    tests = [p for p in holm_adjusted(group) if p is not None]
-    if tests:
-        seen = sum(p < LEVEL for p in tests)
-        none = f" No {group.layout.one} is shown to differ from another."
-        yield (
-            f"Between {group.layout.many}: {seen} of {len(tests)} paired t tests have p < {LEVEL}"
-            f" after Holm's correction.{'' if seen else none}"
-        )
+    yield from _differences(group)
     if paper:
         yield from _agreement(group)
         yield from _power(group)
+
+
+def _differences(group: Group) -> Iterator[str]:
+    adjusted = zip(all_pairs(group), holm_adjusted(group), strict=True)
+    tests = [(pair, p) for pair, p in adjusted if p is not None]
+    seen = [pair for pair, p in tests if p < LEVEL]
+    if tests:
+        yield (
+            f"Between {group.layout.many}: {len(seen)} of {len(tests)} paired t tests have"
+            f" p < {LEVEL} after Holm's correction{_said(group, seen)}"
+        )
+
+
+def _said(group: Group, seen: Sequence[Paired]) -> str:
+    """Return the sentence's end: which differ and how, or that none does; and what is doubtful."""
+    if not seen:
+        return f". No {group.layout.one} is shown to differ from another."
+    named = "" if len(seen) > NAMED else f": {'; '.join(map(_directed, seen))}"
+    shared = [pair for pair in seen if pair.correlation > 0]
+    if not shared:
+        return f"{named}."
+    which = "these" if len(shared) == len(seen) else f"{len(shared)} of these"
+    return (
+        f"{named}. But the test takes trials as independent, and the trials of {which} share"
+        " training rows, so it finds too much: see P(first better) in Paired differences."
+    )
+
+
+def _directed(pair: Paired) -> str:
+    better, worse = (pair.first, pair.second)[:: 1 if pair.mean < 0 else -1]
+    return f"{better} better than {worse} on {' / '.join(pair.row)}"
 
 
 def _agreement(group: Group) -> Iterator[str]:
@@ -46,9 +72,12 @@ def _agreement(group: Group) -> Iterator[str]:
 def _power(group: Group) -> Iterator[str]:
     needed = list(trials_to_see(group))
     if needed:
-        enough = sum(trials is not None and trials <= n for n, trials in needed)
+        enough, sure = (
+            sum(n >= trials for n, *limits in needed if (trials := limits[at]) is not None)
+            for at in (0, 1)
+        )
         yield (
             f"Power: {enough} of {len(needed)} published differences between {group.layout.many}"
             " could be seen with as many trials as ran here (80 % power, by the spread of our"
-            " differences)."
+            f" differences; {sure} at the upper limit of its 95 % interval)."
         )

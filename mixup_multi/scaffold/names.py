@@ -10,11 +10,16 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from mixup_multi import door
 from mixup_multi.errors import SettingError
 
 OWN = ("tests", "runs", "data", "docs")
 """Folders that a project has, or gets when it is run; no module can have their names."""
+
+LONGEST = 100
+"""Letters of a name: a file's name may have 255 bytes, and the longest of ours adds to it."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,11 @@ def names_of(given: str) -> Names:
             f"{given!r} cannot be the name of a module: expected small letters, digits and single"
             f" - or _ between them, a letter first{_instead(given)}"
         )
+    if len(module) > LONGEST:
+        raise SettingError(
+            f"{given[:20]!r}... cannot be its name: it has {len(module)} letters; expected at most"
+            f" {LONGEST}, e.g. {given[:20].strip('-_')}"
+        )
     names = Names(module)
     taken = _taken(names)
     if taken:
@@ -78,6 +88,10 @@ def _taken(names: Names) -> str:
     module = names.module
     if keyword.iskeyword(module) or keyword.issoftkeyword(module):
         return "it is a word of Python's"
+    if keyword.iskeyword(names.type):
+        return f"its class would be called {names.type!r}, a word of Python's"
+    if not all(isinstance(_in_yaml(word), str) for word in (module, names.title)):
+        return f"recipes would read {module!r} as {_in_yaml(module)!r}, no name"
     for group in (door.ADAPTERS, *door.MADE):
         if module in door.names(group):
             return f"the {door.kind_of(group)} {module!r} is installed"
@@ -89,6 +103,11 @@ def _taken(names: Names) -> str:
         return f"a package {names.project!r} is installed, which pip would replace"
     where = _module_elsewhere(module)
     return f"a module {module!r} is installed, in {where}" if where else ""
+
+
+def _in_yaml(word: str) -> object:
+    """Return what an unquoted word is in a recipe: `null` and `true`, say, are no text."""
+    return YAML(typ="safe").load(word)
 
 
 def _is_distribution(project: str) -> bool:

@@ -80,7 +80,22 @@ def test_a_file_that_is_no_recipe_is_said_to_be_none(what: str, tmp_path: Path) 
 
 
 def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
-    assert "is a folder: expected a recipe file" in invoke("plan", tmp_path).err
+    assert f"'{tmp_path}' is a folder: expected a recipe file" in invoke("plan", tmp_path).err
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("", "'' names no recipe: expected a recipe file"),
+        ("/dev/null", "'/dev/null' is no ordinary file: expected a recipe file"),
+        ("a" * 300, "there is no recipe 'aaa"),
+    ],
+)
+def test_what_is_no_recipe_is_named(given: str, expected: str) -> None:
+    done = invoke("plan", given)
+    assert done.code == exits.MISTAKE
+    assert expected in done.err
+    assert len(done.err.splitlines()) == 1
 
 
 def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,6 +19,10 @@ PICTURES = ROOT / "docs" / "pictures"
 SCRIPTS = sorted(PICTURES.glob("explain_*.py"))
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 DRAWN = sorted(path for path in PICTURES.iterdir() if path.suffix in {".svg", ".png"})
+NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:e[-+]?\d+)?")
+PLACES = ("d", "points", "transform", "x", "y", "x1", "y1", "x2", "y2", "cx", "cy", "r")
+APART = 0.75
+"""Points on the page by which another machine's rounding may move a line; nobody sees less."""
 TEXT = "{http://www.w3.org/2000/svg}text"
 COMMAND = re.compile(r"`(python docs/pictures/(?P<script>\w+)\.py|[^`]*mixup-multi run)[^`]*`")
 
@@ -37,6 +42,24 @@ def labels(picture: Path) -> list[str]:
     return ["".join(node.itertext()) for node in ElementTree.parse(picture).iter(TEXT)]
 
 
+def strokes(picture: Path) -> list[tuple[str, list[float]]]:
+    """Return what is drawn but words: each element's name, and its coordinates in points."""
+    drawn = [node for node in ElementTree.parse(picture).iter() if node.tag != TEXT]
+    return [
+        (node.tag, [float(n) for key in PLACES for n in NUMBER.findall(node.get(key, ""))])
+        for node in drawn
+    ]
+
+
+def assert_drawn_alike(made: Path, kept: Path) -> None:
+    again = f"{kept.name}: draw it again"
+    assert labels(made) == labels(kept), again
+    ours, theirs = strokes(made), strokes(kept)
+    assert [(tag, len(at)) for tag, at in ours] == [(tag, len(at)) for tag, at in theirs], again
+    for (_, at), (_, there) in zip(ours, theirs, strict=True):
+        assert at == pytest.approx(there, abs=APART), again
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_a_script_draws_the_pictures_that_bear_its_name(
     script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -48,7 +71,19 @@ def test_a_script_draws_the_pictures_that_bear_its_name(
     assert written == sorted(f"{name}.svg" for name in made)
     assert all(name.startswith(script.stem) for name in made)
     for name in written:
-        assert labels(tmp_path / name) == labels(PICTURES / name), f"{name}: draw it again"
+        assert_drawn_alike(tmp_path / name, PICTURES / name)
+
+
+def test_a_line_that_moved_is_seen(tmp_path: Path) -> None:
+    kept = PICTURES / "explain_mixupe_margin.svg"
+    line = max(re.findall(r'd="(M [^"]+)"', kept.read_text()), key=len)
+    first = NUMBER.findall(line)[0]
+    for shift, same in ((0.1, True), (5.0, False)):
+        moved = tmp_path / kept.name
+        there = line.replace(first, f"{float(first) + shift:.6f}", 1)
+        moved.write_text(kept.read_text().replace(line, there))
+        with nullcontext() if same else pytest.raises(AssertionError, match="draw it again"):
+            assert_drawn_alike(moved, kept)
 
 
 def test_the_quickstarts_script_draws_its_table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,21 @@ class Noise(Objective):
 
     def loss(self, model, batch, draw):  # type: ignore[no-untyped-def]
         return Terms((model(batch.inputs) ** 2).mean() * self.sigma)
+
+
+@dataclass(frozen=True)
+class Listed(Noise):
+    """A stranger's dataclass whose default is made anew for each."""
+
+    sigma: float = 0.1
+    scales: list[float] = field(default_factory=lambda: [1.0, 2.0])
+
+
+def test_a_field_whose_default_is_made_has_what_is_made() -> None:
+    assert door.settings_of(Listed)["scales"] == (list[float], [1.0, 2.0])
+    assert door.check_settings(Listed, {}) == {"sigma": 0.1, "scales": [1.0, 2.0]}
+    assert list(door.build(Listed, settings=door.check_settings(Listed, {})).scales) == [1.0, 2.0]
+    assert door.check_settings(Listed, {"scales": [3.0]})["scales"] == [3.0]
 
 
 def test_a_strangers_class_has_its_constructors_settings() -> None:

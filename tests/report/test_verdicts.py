@@ -9,6 +9,7 @@ import pytest
 
 from mixup_multi.report.build import build_report
 from mixup_multi.report.collect import collect
+from mixup_multi.report.conditions import _environment
 from mixup_multi.report.group import Group, groups
 from mixup_multi.report.power import power_sheet, trials_to_see
 from mixup_multi.report.verdicts import verdicts
@@ -35,6 +36,39 @@ def test_a_clear_difference_is_seen_and_a_wide_interval_is_no_agreement(new_fold
     assert "of 3 published values for which our trials give a 95 % interval, 1 lie" in reproduction
     assert "reach 6.99 to 7.08 points" in reproduction
     assert power.startswith("Power: 2 of 2 published differences")
+
+
+def test_few_clear_differences_are_named_and_their_test_is_called_optimistic(
+    new_folder: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = group(new_folder("out").grid(CLEAR))
+    (said,) = verdicts(found, paper=False)
+    counted = "Between methods: 1 of 2 paired t tests have p < 0.05 after Holm's correction"
+    named = f"{counted}: ERM better than Mixup on Iris / MLP"
+    assert said == (
+        f"{named}. But the test takes trials as independent, and the trials of these share"
+        " training rows, so it finds too much: see P(first better) in Paired differences."
+    )
+    monkeypatch.setattr(Group, "_correlation", lambda *_: 0.0)  # one split for all trials
+    assert list(verdicts(found, paper=False)) == [f"{named}."]
+    monkeypatch.setattr("mixup_multi.report.verdicts.NAMED", 0)
+    assert list(verdicts(found, paper=False)) == [f"{counted}."]
+
+
+def test_power_is_told_at_the_upper_limit_of_the_spread_too(new_folder: Make) -> None:
+    """Published: Mixup 8.14, ERM 9.06. Differences of s = 0.5 over 5 trials; the limit is 1.44."""
+    errors = {"ERM": [10.0, 20.0, 15.0, 5.0, 10.0], "Mixup": [10.5, 19.5, 15.5, 4.5, 10.0]}
+    ours = group(new_folder("out").grid({"Iris": errors}))
+    assert list(trials_to_see(ours)) == [(5, 5, 22)]
+    *_, power = verdicts(ours, paper=True)
+    assert power.startswith("Power: 1 of 1 published")
+    assert "; 0 at the upper limit" in power
+
+
+def test_what_is_not_known_is_said_in_words() -> None:
+    place = {"commit": None, "packages": {"torch": "2.11.0", "lightning-fabric": None}}
+    commit, *_, packages = _environment(place)
+    assert (commit, packages) == ("unknown", "torch 2.11.0, lightning-fabric not installed")
 
 
 def test_without_a_clear_difference_it_says_that_none_is_shown(new_folder: Make) -> None:

@@ -42,6 +42,9 @@ def test_what_is_no_module_is_refused_with_one_that_is(given: str, better: str) 
     [
         ("class", "a word of Python's"),
         ("match", "a word of Python's"),
+        ("true", "its class would be called 'True', a word of Python's"),
+        ("null", "recipes would read 'null' as None"),
+        ("a" * 101, "it has 101 letters; expected at most 100"),
         ("images", "the adapter 'images' is installed"),
         ("manifold-mixup", "the objective 'manifold_mixup' is installed"),
         ("mmd-vae", "the codec 'mmd_vae' is installed"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -405,6 +405,17 @@ def test_a_strangers_method_passes(member: Any) -> None:
     report = check_objective(member)
     assert len(report.passed) + len(report.skipped) == len(BROKEN)
     assert len(report.passed) >= 21
+
+
+@dataclass(frozen=True)
+class Factored(Good):
+    """The same, with a default that is made anew for every instance."""
+
+    points: str | tuple[str, ...] = field(default_factory=lambda: "first")
+
+
+def test_a_method_whose_default_is_made_by_a_factory_passes() -> None:
+    assert len(check_objective(Factored).passed) >= 21
 
 
 def test_what_does_not_apply_is_said() -> None:
