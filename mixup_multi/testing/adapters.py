@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mixup_multi.testing.contract import Checked, broken, require, rule, run
+from mixup_multi.testing.contract import Checked, broken, require, rule, run, skip
 from mixup_multi.testing.offers import Offer, cases_of, offer_of
 from mixup_multi.testing.settings import check_described
 
@@ -76,3 +76,17 @@ def other_processes_can_import_it(offer: Offer) -> None:
         kind()
     except TypeError as error:
         broken(f"{kind.__name__}() raised {error}", mend)
+
+
+@rule("adapter")
+def a_data_set_can_be_tried(offer: Offer) -> None:
+    """One data set or more loads where the check runs: the rules of models need one."""
+    if not isinstance(getattr(offer.adapter, "datasets", None), Mapping):
+        skip("it has no table of data sets (see it_offers_data_sets_and_models)")
+    absent = {name: case.absence for name, case in offer.datasets.items()}
+    if not all(absent.values()) or any("see it_loads" in why for why in absent.values()):
+        return
+    broken(
+        "; ".join(f"{name}: {why}" for name, why in absent.items()) or "there is none",
+        "give check_adapter root= and settings=, or offer a small synthetic data set without files",
+    )

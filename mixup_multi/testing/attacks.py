@@ -117,6 +117,19 @@ def _bounds() -> Bounds:
 
 
 @rule("attack")
+def it_takes_images(case: AttackCase) -> None:
+    """`check` lets an image model with bounds pass: what refuses all has been held to nothing."""
+    made = case.given.make()
+    try:
+        made.check(_net(), _bounds())
+    except MixupMultiError as error:
+        broken(
+            f"it refused images (n, 1, 6, 6) in [-1, 1]: {error}",
+            "raise only where model or bounds do not fit; give settings= with which these do",
+        )
+
+
+@rule("attack")
 def form_and_targets_stay(case: AttackCase) -> None:
     """It returns a model and a batch: inputs of the same form, detached, with the same targets."""
     for n in SIZES:

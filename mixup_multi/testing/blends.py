@@ -180,6 +180,44 @@ def share_one_is_the_batch_itself(case: BlendCase) -> None:
 
 
 @rule("blend")
+def the_kept_share_follows_the_drawn_one(case: BlendCase) -> None:
+    """A row keeps the more, the larger its own share is, and all where it is 1: row by row."""
+    mend = "each row's share is its own: mix.own[i], or mix.own[0] where one was drawn for all"
+    kept = torch.zeros(2, dtype=torch.float64)
+    for (n, per), seed in product(case.cases(), range(10)):
+        mix, extra = case.drawn(n, per, seed)
+        even = torch.arange(len(mix.own)) % 2 == 0
+        one, other = (
+            case.apply(Mix(mix.partner, torch.where(even, *shares)), deepcopy(extra))[1].own
+            for shares in ((_MUCH, _LITTLE), (_LITTLE, _MUCH))
+        )
+        little, much = torch.where(even, other, one), torch.where(even, one, other)
+        if bool((little > much).any()):
+            row = int((little - much).argmax())
+            found = f"row {row} of {n} kept {little[row]:.3f} at 0.1, and {much[row]:.3f} at 0.9"
+            broken(found, mend)
+        kept += torch.stack([little.mean(), much.mean()])
+    require(bool(kept[0] < kept[1]), "rows kept as much at 0.1 as at 0.9", mend)
+    if not isinstance(case.blend, LearntBlend):
+        _check_whole_rows_stay(case, mend)
+
+
+_LITTLE, _MUCH = torch.tensor([0.1, 0.9], dtype=torch.float64)
+
+
+def _check_whole_rows_stay(case: BlendCase, mend: str) -> None:
+    for n in case.sizes:
+        mix, extra = case.drawn(n, "row")
+        own = mix.own.clone()
+        own[1::2] = 1
+        blended, labels = case.apply(Mix(mix.partner, own), extra)
+        stay = torch.equal(blended[1::2], case.rows(n)[1::2]) and bool(
+            (labels.own[1::2] == 1).all()
+        )
+        require(stay, f"of {n} rows those with own = 1 changed beside others", mend)
+
+
+@rule("blend")
 def a_row_that_meets_itself_stays(case: BlendCase) -> None:
     """A row whose partner is itself stays, up to rounding."""
     if isinstance(case.blend, LearntBlend):

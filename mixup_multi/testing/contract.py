@@ -184,11 +184,13 @@ def run(
         only: names of rules or of cases; None for all.
 
     Raises:
-        SettingError: `only` names what is not there.
+        SettingError: `only` is empty, or names what is not there.
     """
     pairs = [(case, rule) for kind, case in cases for rule in BOOK[kind]]
     if only is not None:
         wanted = {only} if isinstance(only, str) else set(only)
+        if not wanted:
+            raise SettingError("only is empty: expected names of rules, or None for all", ("only",))
         known = {case.label for case, _ in pairs} | {rule.name for _, rule in pairs}
         for name in sorted(wanted - known):
             raise SettingError(f"only names {name!r}{did_you_mean(name, known)}", ("only",))

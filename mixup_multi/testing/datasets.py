@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import torch
 
 from mixup_multi import door
-from mixup_multi.engine.source import Data, Dataset
+from mixup_multi.engine.source import Data, Dataset, Trial
+from mixup_multi.errors import SettingError
 from mixup_multi.objectives.losses import LOSSES
 from mixup_multi.testing.compare import global_generators_stay, same_bits, tensors_of
 from mixup_multi.testing.contract import broken, raised, require, rule, skip
@@ -67,7 +69,7 @@ def loading_draws_by_the_trial(case: DataCase) -> None:
     """Loading leaves the generators that everybody shares alone: it draws by the trial's seed."""
     _ = case.data
     with global_generators_stay("load", "torch.Generator().manual_seed(trial.seed), or numpy's"):
-        case.load(seed=1)
+        case.load(trial=Trial(1))
 
 
 @rule("dataset")
@@ -125,6 +127,50 @@ def parts_are_disjoint(case: DataCase) -> None:
             if one in seen:
                 broken(f"{one!r} is in the {name} part, and in {seen[one]}", "split rows, not ids")
             seen[one] = f"the {name} part"
+
+
+FOLDS = 3
+
+
+@rule("dataset")
+def folds_test_every_example_once(case: DataCase) -> None:
+    """Asked for folds, each example is in the test part of one, or `SettingError` refuses them.
+
+    A class of a single example may be trained on only.
+    """
+    whole = {one for part in case.parts.values() for one in part.ids}
+    mend = (
+        "of Trial(seed, fold, folds) the test part is that fold: engine.splits.train_and_test;"
+        " of a published split raise SettingError where trial.folds is not None"
+    )
+    tested: list[str] = []
+    for fold in range(FOLDS):
+        try:
+            data = case.load(trial=Trial(0, fold, FOLDS))
+        except SettingError as error:
+            if fold == 0:
+                return
+            broken(f"fold {fold} of {FOLDS} is refused: {error}", mend)
+        parts = [data.train, data.test, *([data.validation] if data.validation else [])]
+        found = {one for part in parts for one in part.ids}
+        require(found == whole, f"fold {fold} of {FOLDS} has other examples", mend)
+        tested += data.test.ids
+    twice = len(tested) - len(set(tested))
+    require(not twice, f"{twice} examples are tested in more than one of {FOLDS} folds", mend)
+    left = (whole - set(tested)) - _single(case)
+    require(not left, f"{len(left)} examples are in the test part of no fold", mend)
+
+
+def _single(case: DataCase) -> set[str]:
+    """Return the ids of examples that are alone in their class."""
+    pairs = [
+        (one, label)
+        for part in case.parts.values()
+        if part.labels.dim() == 1
+        for one, label in zip(part.ids, part.labels.tolist(), strict=True)
+    ]
+    counts = Counter(label for _, label in pairs)
+    return {one for one, label in pairs if counts[label] == 1}
 
 
 @rule("dataset")

@@ -88,6 +88,13 @@ def check_evaluation(
 
 
 @rule("evaluation")
+def it_takes_the_subject(case: EvaluationCase) -> None:
+    """`check` lets the trained model pass: what refuses all has been held to nothing."""
+    if case.refusal:
+        broken(f"it refused: {case.refusal}", "give check_evaluation a subject=, or settings=")
+
+
+@rule("evaluation")
 def it_measures(case: EvaluationCase) -> None:
     """What `check` lets pass is measured: `measure` returns `Measured`, with one value or more."""
     found = case.evaluation().measure(case.subject)

@@ -162,7 +162,7 @@ def edits_run_once(case: ModelCase) -> None:
 
 @rule("model")
 def edits_are_used(case: ModelCase) -> None:
-    """What an edit returns flows on: where all rows become the first, so do their logits."""
+    """An edit at a point moves the logits; all rows the first one's at all, so are the logits."""
     model, points = case.model, _points(case)
     plain = _said(model, case.batch(2).inputs)
     for name in points:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -20,16 +21,24 @@ from mixup_multi.testing.members import Given, given_as
 from mixup_multi.testing.probes import SIZES, Probe, probes_for
 from mixup_multi.testing.settings import attributes_read
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 STEPS = 9
 """Enough for both methods of a switch to have had their turn."""
 
 
 @dataclass(frozen=True)
 class ObjectiveCase:
-    """An objective, and what it is tried on."""
+    """An objective, and what it is tried on.
+
+    Attributes:
+        given: how it was given.
+        probes: what it is tried on.
+        plain: settings beside `alpha: 0` with which it is ERM; None where it never is.
+    """
 
     given: Given
     probes: tuple[Probe, ...]
+    plain: Mapping[str, Any] | None = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -116,10 +125,11 @@ def objective_case(
     settings: Mapping[str, Any] | None = None,
     model: nn.Module | None = None,
     batch: Batch | None = None,
+    plain: Mapping[str, Any] | None = _NOTHING,
 ) -> ObjectiveCase:
     """Return the case of an objective; see `check_objective`."""
     given = given_as(door.OBJECTIVES, maker, door.MADE[door.OBJECTIVES], settings)
-    return ObjectiveCase(given, probes_for(model, batch))
+    return ObjectiveCase(given, probes_for(model, batch), plain)
 
 
 def drawn(objective: Objective, batch: Batch, seed: int = 0) -> Draw:

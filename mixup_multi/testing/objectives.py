@@ -1,11 +1,12 @@
 """The contract of an objective: what it is, what it draws, and that it is only settings.
 
-What its steps keep to stands in `objective_steps`.
+What its steps keep to stands in `objective_steps`, what its numbers mean in `objective_values`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -40,6 +41,7 @@ def check_objective(
     settings: Mapping[str, Any] | None = None,
     model: nn.Module | None = None,
     batch: Batch | None = None,
+    plain: Mapping[str, Any] | None = MappingProxyType({}),
     only: str | list[str] | None = None,
 ) -> Checked:
     """Hold a training method to its contract; `rules("objective")` lists it.
@@ -51,6 +53,8 @@ def check_objective(
         model: what it trains, in place of small models of images and of rows. It returns logits
             `(n, c)` and may offer points.
         batch: what the model reads, with its targets `(n, c)`.
+        plain: what else has to be set for the method to be ERM at `alpha: 0`, e.g.
+            `{"eta": 0.0}`; None where its `alpha` is something else, or it is never ERM.
         only: names of rules; None for all.
 
     Returns:
@@ -63,7 +67,8 @@ def check_objective(
     >>> check_objective("mixup", settings={"alpha": 0.4}, only="a_draw_has_its_form").passed
     ('mixup: a_draw_has_its_form',)
     """
-    case = objective_case(maker, settings, model, batch)
+    case = objective_case(maker, settings, model, batch, plain)
+    case.given.make(**(plain or {}))
     case.given.make()
     return run(case.label, [("objective", case)], only)
 

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from torch import Tensor, nn
 from mixup_multi import door
 from mixup_multi.batch import Batch, Joint
 from mixup_multi.engine.source import Data, Dataset, Source, Trial
-from mixup_multi.errors import MissingDataError, MixupMultiError
+from mixup_multi.errors import MissingDataError
 from mixup_multi.testing.compare import tensors_of
 from mixup_multi.testing.contract import skip
 
+_LOADS_NOT = "it does not load (see it_loads)"
+_FIRST = Trial()
 SOME = 512
 """How many examples of a part are looked at where all would take long."""
 
@@ -68,7 +71,12 @@ class DataCase:
         """The loader's settings."""
         return door.check_settings(self.dataset.load, self.offer.settings.get(self.label, {}))
 
-    def load(self, root: Path | None = None, seed: int = 0, **changes: Any) -> Data:
+    def load(
+        self,
+        root: Path | None = None,
+        trial: Trial = _FIRST,
+        **changes: Any,
+    ) -> Data:
         """Load the data set anew; embedded data from a root that does not exist.
 
         Raises:
@@ -81,7 +89,7 @@ class DataCase:
             root = self.offer.root
         with tempfile.TemporaryDirectory() as empty:
             below = Path(empty, "nothing here") if root is None else root
-            data: Data = door.build(self.dataset.load, below, Trial(seed), settings=settings)
+            data: Data = door.build(self.dataset.load, below, trial, settings=settings)
         return data
 
     @cached_property
@@ -93,13 +101,20 @@ class DataCase:
             return "it needs files: give check_adapter a data root (root=)"
         try:
             if not isinstance(self._loaded, Data):
-                return "it does not load (see it_loads)"
+                return _LOADS_NOT
         except MissingDataError as error:
             return f"its files are not below the root: {error}"
         except Exception as error:
-            wanting = isinstance(error, MixupMultiError) and "missing" in str(error)
-            return f"give its settings: {error}" if wanting else "it does not load (see it_loads)"
+            return f"give its settings: {error}" if self._wanting else _LOADS_NOT
         return ""
+
+    @property
+    def _wanting(self) -> bool:
+        """Whether a setting without a default was not given."""
+        given = self.offer.settings.get(self.label, {})
+        settings = door.settings_of(self.dataset.load)
+        needed = {name for name, (_, default) in settings.items() if default is Parameter.empty}
+        return not needed <= set(given)
 
     @cached_property
     def _loaded(self) -> Data:

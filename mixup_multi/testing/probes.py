@@ -105,6 +105,17 @@ def _plain(outputs: int) -> nn.Module:
     return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, outputs))
 
 
+def _linear(outputs: int) -> nn.Module:
+    pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    stages = {"input": nn.Identity(), "hidden": pool, "head": nn.Linear(CLASSES, outputs)}
+    return Staged(stages, points=("input", "hidden"))
+
+
+def _indicators(n: int) -> Tensor:
+    rows = torch.eye(CLASSES)[torch.arange(n) % CLASSES]
+    return rows[:, :, None, None].expand(n, CLASSES, 6, 6).clone()
+
+
 def _normal(*shape: int) -> Callable[[int], Tensor]:
     def inputs(n: int) -> Tensor:
         return torch.randn(n, *shape, generator=torch.Generator().manual_seed(n))
@@ -116,6 +127,10 @@ IMAGES = Probe("images (n, 2, 6, 5)", _preserving(_conv), _normal(2, 6, 5))
 ROWS = Probe("rows (n, 4)", _preserving(_mlp), _normal(4))
 PLAIN = Probe("rows (n, 4) of a model without points", _preserving(_plain), _normal(4))
 PROBES = (IMAGES, ROWS)
+INDICATORS = Probe(
+    "images that are 1 in the channel of their class", _preserving(_linear), _indicators
+)
+"""The pooled image says what a row is made of, and the model is linear in it."""
 
 
 def probe_of(model: nn.Module, batch: Batch) -> Probe:

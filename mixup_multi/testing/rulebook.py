@@ -13,6 +13,7 @@ from mixup_multi.testing import (  # noqa: F401
     evaluations,
     models,
     objective_steps,
+    objective_values,
     objectives,
     predictors,
     shifts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from mixup_multi.batch import Joint
 from mixup_multi.engine.shift import Shift
@@ -62,11 +63,15 @@ def form_stays(case: ShiftCase) -> None:
 
 @rule("shift")
 def it_changes_inputs(case: ShiftCase) -> None:
-    """Examples are changed, at severity 3 or at a range that is not the least."""
+    """Examples are changed, at severity 3 or at a range that is not the least; 1 and 5 differ."""
     size = 3 if isinstance(case.shift, Shift) else case.sizes[-1]
     changed = case.read(case.at(size, 7), PLACES)
     if all(map(same_bits, changed, case.read(case.source, PLACES))):
         broken(f"at {size} the examples stayed as they were", "let the severity do something")
+    if isinstance(case.shift, Shift):
+        least, most = (case.read(case.at(severity, 7), PLACES) for severity in (1, 5))
+        same = all(map(same_bits, least, most))
+        require(not same, "severities 1 and 5 give the same", "let the severity do something")
 
 
 @rule("shift")
@@ -86,13 +91,23 @@ def each_example_is_drawn_for_itself(case: ShiftCase) -> None:
     new = case.at(size, 7)
     index = torch.tensor(PLACES) % len(new)
     whole = new.gather(index).inputs
-    # A convolution sums in another order for another batch; graphs are not padded to one size.
-    slack = 0 if isinstance(whole, Joint) else 0.02
     for place, row in enumerate(index.tolist()):
-        pairs = zip(rows_of(whole, [place]), case.read(new, [row]), strict=True)
-        for one, other in pairs:
+        clean = case.read(case.source, [row])
+        for was, one, other in zip(
+            clean, rows_of(whole, [place]), case.read(new, [row]), strict=True
+        ):
+            # A convolution sums in another order for another batch; graphs are of any size.
+            slack = 0.0 if isinstance(whole, Joint) else _slack(was, other)
             near = one.shape == other.shape and torch.allclose(
                 one.double(), other.double(), atol=slack, rtol=0
             )
             if not near:
                 broken(f"alone, example {row} becomes another one", _BY_ID)
+
+
+def _slack(clean: Tensor, changed: Tensor) -> float:
+    """Return a little of what the shift changes: what is drawn by place is as large as that."""
+    if clean.shape != changed.shape or not clean.numel():
+        return 0.0
+    clean, changed = clean.double(), changed.double()
+    return 0.02 * float((changed - clean).abs().max()) + 1e-5 * float(clean.abs().max())

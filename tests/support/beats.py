@@ -71,6 +71,8 @@ def beats(seed: int, noise: float) -> tuple[Tensor, Tensor]:
 
 def load(root: Path, trial: Trial, *, noise: float = 0.3) -> Data:
     """Return synthetic beats; the trial's seed divides them."""
+    if trial.folds is not None:
+        raise SettingError("beats have no folds: use trials instead")
     x, labels = beats(0, noise)
     order = torch.randperm(30, generator=torch.Generator().manual_seed(trial.seed))
     rows = (3 * order[:, None] + torch.arange(3)).flatten()

@@ -17,7 +17,7 @@ from mixup_multi.bounds import Bounds
 from mixup_multi.engine.shift import Shifts
 from mixup_multi.engine.shifted import Draws, Shifted, changed
 from mixup_multi.engine.source import Data, Dataset, Source, TensorSource, Trial
-from mixup_multi.errors import SettingError
+from mixup_multi.errors import DataError, SettingError
 from mixup_multi.testing import check_adapter
 
 CALLS: list[int] = []
@@ -28,6 +28,20 @@ def no_models() -> Beats:
     adapter = Beats()
     adapter.models = {}
     return adapter
+
+
+def only_files() -> Beats:
+    adapter = Beats()
+    adapter.datasets = {"mine": Dataset("of files", load, size="your own")}
+    return adapter
+
+
+def label_missing(root: Path, trial: Trial) -> Data:
+    raise DataError("row 3: its label is missing")
+
+
+def the_same_in_every_fold(root: Path, trial: Trial) -> Data:
+    return replace(load(root, Trial(trial.seed)), shifts=Shifts())
 
 
 class Undescribed(Beats):
@@ -152,6 +166,10 @@ OF_ADAPTERS: dict[str, tuple[Any, str]] = {
     "it_offers_data_sets_and_models": (no_models(), "models is {}\n.*a mapping `models`"),
     "it_and_its_module_are_described": (Undescribed, "Undescribed has no docstring"),
     "other_processes_can_import_it": (hidden(), "Hidden is something else, or nothing"),
+    "a_data_set_can_be_tried": (
+        only_files(),
+        "mine: it needs files: give check_adapter a data root.*\n.*root= and settings=",
+    ),
 }
 OF_DATASETS: dict[str, tuple[Any, str]] = {
     "it_is_listed": (with_dataset(summary=" "), "its summary is empty"),
@@ -166,6 +184,10 @@ OF_DATASETS: dict[str, tuple[Any, str]] = {
     "parts_are_disjoint": (
         with_dataset(data=overlapping),
         r"'\d+' is in the test part, and",
+    ),
+    "folds_test_every_example_once": (
+        with_dataset(load=the_same_in_every_fold),
+        r"36 examples are tested in more than one of 3 folds\n.*train_and_test",
     ),
     "lengths_agree": (with_dataset(data=one_id_less), "18 examples, 17 ids, 18 labels"),
     "classes_have_names": (with_dataset(classes=("a", "b", "b")), r"classes are \('a', 'b', 'b'\)"),
@@ -245,6 +267,23 @@ class OfTheBatch(Wander):
         return changed(cast(TensorSource, source), change, "batch", seed)
 
 
+class OneSeverity(Wander):
+    """A corruption that is the same at every severity."""
+
+    def changed(self, source: Source, severity: int, seed: int) -> Source:
+        return changed(cast(TensorSource, source), lambda x, draws: x + 0.1, "one", seed)
+
+
+class ByPlace(Wander):
+    """A small corruption that goes by the place in the batch."""
+
+    def changed(self, source: Source, severity: int, seed: int) -> Source:
+        def change(x: Tensor, draws: Draws) -> Tensor:
+            return x + 0.001 * severity * (1 + torch.arange(len(x))[:, None])
+
+        return changed(cast(TensorSource, source), change, "place", seed)
+
+
 OF_SHIFTS: dict[str, tuple[Any, str]] = {
     "nothing_is_severity_zero": (with_shift(NeverNothing()), "another source\n.*severity == 0"),
     "labels_and_ids_stay": (with_shift(Relabelling()), "at 1 ids, labels or targets are others"),
@@ -261,6 +300,7 @@ MORE: list[tuple[str, Any, str]] = [
         with_dataset(load=lambda root, trial: (root / "x").read_text()),
         "FileNotFound",
     ),
+    ("it_loads", with_dataset(load=label_missing), "DataError: row 3: its label is missing"),
     ("it_loads", with_dataset(load=lambda root, trial: None), "load returned .*NoneType"),
     ("classes_have_names", with_dataset(classes=CLASSES[:2]), "with 2 names"),
     ("targets_fit_the_loss", with_dataset(loss="hinge"), "loss is 'hinge'\n.*softmax"),
@@ -326,6 +366,17 @@ def test_shifts_of_files_are_read(tmp_path: Path) -> None:
     published = Shifts(published={"wander": Wander()})
     report = check_adapter(with_dataset(shifts=published), only="bad/wander (published)")
     assert len(report.passed) == len(OF_SHIFTS)
+
+
+@pytest.mark.parametrize(
+    ("rule", "shift", "pattern"),
+    [
+        ("it_changes_inputs", OneSeverity(), "severities 1 and 5 give the same"),
+        ("each_example_is_drawn_for_itself", ByPlace(), r"alone, example \d+ becomes"),
+    ],
+)
+def test_the_other_ways_for_a_shift_to_break_a_rule(rule: str, shift: Any, pattern: str) -> None:
+    breaks_only(rule, lambda: check_adapter(with_shift(shift)), pattern)
 
 
 def test_deformations_are_held_to_it_too() -> None:

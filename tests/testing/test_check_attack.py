@@ -93,6 +93,10 @@ class Unread(Good):
     strength: float = 0.5
 
 
+def never(self: Good, model: nn.Module, bounds: Bounds | None) -> None:
+    raise PointError("it is never right")
+
+
 def with_rows(self: Good, batch: Batch, x: Tensor, bounds: Bounds) -> Batch:
     return replace(Good.found(self, batch, x, bounds), rows=batch.rows)
 
@@ -126,6 +130,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "its_settings_are_annotated": (Unannotated, "the setting depth has no type"),
     "equal_settings_make_equal_members": (Unequal, "two members of equal settings differ"),
     "every_setting_has_an_effect": (Unread, "the setting strength is held, but never read"),
+    "it_takes_images": (bad(check=never), "it refused images .*: it is never right"),
     "form_and_targets_stay": (bad(found=with_rows), "still has rows.*\n.*rows=None"),
     "what_is_found_is_legal": (bad(found=unclamped), r"inputs from -1\.\d+ to 1\.\d+"),
     "the_loss_is_raised": (bad(gradient=downhill), r"it rose by \[-"),

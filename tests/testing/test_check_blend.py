@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import torch
 from proofs import breaks_only, each, is_complete, variant
 from torch import Generator, Tensor
@@ -92,7 +93,26 @@ def by_chance(self: Good, x: Tensor, mix: Mix, own: Tensor) -> Tensor:
 
 
 def never_whole(self: Good, mix: Mix, drawn: Tensor) -> Tensor:
-    return 0.9 * Good.shares(self, mix, drawn)
+    own = Good.shares(self, mix, drawn)
+    return torch.where((mix.own == 1).all(), 0.9 * own, own)
+
+
+def complement(self: Good, mix: Mix, drawn: Tensor) -> Tensor:
+    return torch.where(mix.own == 1, mix.own, 1 - Good.shares(self, mix, drawn))
+
+
+def half(self: Good, mix: Mix, drawn: Tensor) -> Tensor:
+    return torch.where(mix.own == 1, mix.own, torch.full_like(mix.own, 0.5))
+
+
+def half_unless_all_stay(self: Good, mix: Mix, drawn: Tensor) -> Tensor:
+    own = Good.shares(self, mix, drawn)
+    return torch.where((mix.own == 1).any() & (mix.own != 1).any(), 0.9 * own, own)
+
+
+def of_the_first_row(self: Good, mix: Mix, drawn: Tensor) -> Tensor:
+    first = mix.own[:1].expand(len(mix.own)).clone()
+    return Good.shares(self, Mix(mix.partner, first), drawn)
 
 
 def mirrored(self: Good, x: Tensor, mix: Mix, own: Tensor) -> Tensor:
@@ -135,6 +155,10 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "what_is_given_is_left_alone": (bad(__call__=in_place), "what was given has changed"),
     "the_same_draw_gives_the_same_rows": (bad(leaf=by_chance), "blending changed torch's global"),
     "share_one_is_the_batch_itself": (bad(shares=never_whole), "rows or their labels changed"),
+    "the_kept_share_follows_the_drawn_one": (
+        bad(shares=complement),
+        r"row \d of \d kept 0.\d+ at 0.1, and 0.\d+ at 0.9\n.*mix.own\[i\]",
+    ),
     "a_row_that_meets_itself_stays": (bad(leaf=mirrored), "it moved by"),
     "gradients_reach_row_and_partner": (
         bad(leaf=detached),
@@ -142,6 +166,19 @@ BROKEN: dict[str, tuple[Any, str]] = {
     ),
     "trees_are_blended_or_refused": (bad(__call__=first_leaf), "leaves were not blended each"),
 }
+
+
+FOLLOWING = [
+    (half, "rows kept as much at 0.1 as at 0.9"),
+    (of_the_first_row, r"row 1 of 2 kept 0.\d+ at 0.1, and 0.\d+ at 0.9"),
+    (half_unless_all_stay, "of 2 rows those with own = 1 changed beside others"),
+]
+
+
+@pytest.mark.parametrize(("shares", "pattern"), FOLLOWING)
+def test_the_other_ways_not_to_follow_the_drawn_share(shares: Any, pattern: str) -> None:
+    rule = "the_kept_share_follows_the_drawn_one"
+    breaks_only(rule, lambda: check_blend(bad(shares=shares)), pattern)
 
 
 def test_every_rule_has_its_broken_blend() -> None:

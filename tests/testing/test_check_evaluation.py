@@ -100,6 +100,10 @@ def tracing(self: Good, subject: Subject) -> torch.Tensor:
     return found.mean().mul(100).round().expand(2) / 100
 
 
+def never(self: Good, subject: Subject) -> None:
+    raise SettingError("it is never right")
+
+
 def refused(self: Good, subject: Subject) -> Measured:
     raise SettingError("classes are too few")
 
@@ -109,6 +113,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "its_settings_are_annotated": (Unannotated, "the setting depth has no type"),
     "equal_settings_make_equal_members": (Unequal, "two members of equal settings differ"),
     "every_setting_has_an_effect": (Unread, "the setting strength is held, but never read"),
+    "it_takes_the_subject": (bad(check=never), "it refused: it is never right\n.*subject="),
     "it_measures": (bad(measure=nothing), "it measured no value"),
     "values_are_numbers": (bad(measure=a_tensor), r"'surest' is tensor\(.*\n.*item\(\)"),
     "curves_have_as_many_x_as_y": (bad(measure=a_short_curve), "short: 2 x, 1 y"),

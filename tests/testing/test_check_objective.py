@@ -101,12 +101,12 @@ def wrong_default(*, alpha: float = "much") -> Good:  # type: ignore[assignment]
     return Good(1.0 if alpha == "much" else alpha)
 
 
-def unequal(*, alpha: float = 1.0) -> Good:
+def unequal(*, much: float = 1.0) -> Good:
     """Another law each time."""
-    return Good(alpha + len(CALLS.append(0) or CALLS) / 1000)
+    return Good(much + len(CALLS.append(0) or CALLS) / 1000)
 
 
-def ignoring(*, alpha: float = 1.0) -> Good:
+def ignoring(*, much: float = 1.0) -> Good:
     """Whatever is said."""
     return Good()
 
@@ -221,6 +221,8 @@ def by_row(self: Good, model: nn.Module, batch: Batch, draw: Draw) -> Terms:
 
 def rooted(self: Good, model: nn.Module, batch: Batch, draw: Draw) -> Terms:
     terms = Good.loss(self, model, batch, draw)
+    if not mixes(draw):
+        return terms
     nothing = sum((p - p.detach()).sum().abs().sqrt() for p in model.parameters())
     return changed(terms, total=terms.total + nothing)
 
@@ -254,7 +256,8 @@ def called(self: Good, model: Any, batch: Any, generator: Any, memory: Any = Non
 
 
 def in_place(self: Good, model: nn.Module, batch: Batch, draw: Draw) -> Terms:
-    batch.inputs.add_(0.001)
+    if mixes(draw):
+        batch.inputs.add_(0.001)
     return Good.loss(self, model, batch, draw)
 
 
@@ -307,19 +310,57 @@ def logarithms(self: Good, model: nn.Module, batch: Batch, draw: Draw) -> Terms:
 
 def rooted_numbers(self: Good, model: nn.Module, batch: Batch, draw: Draw) -> Terms:
     terms = Good.loss(self, model, batch, draw)
+    if batch.targets.shape[1] == 3:
+        return terms
     return changed(terms, total=terms.total * (batch.targets.min() + 1e-9).sqrt().add(1).log1p())
 
 
 def uphill(self: Good, model: nn.Module, batch: Batch, draw: Draw) -> Terms:
     terms = Good.loss(self, model, batch, draw)
-    return changed(terms, total=-terms.total)
+    return changed(terms, total=-terms.total) if mixes(draw) else terms
+
+
+def swapped(self: Good, model: nn.Module, batch: Batch, draw: Draw) -> Terms:
+    """Labels get the complement of the rows' share, where a row is mixed at all."""
+    terms: list[Terms] = []
+    mix = draw.mix
+    inverted = Mix(mix.partner, torch.where(mix.own == 1, mix.own, 1 - mix.own))
+    targets = mix_rows(batch.targets, inverted)
+    kept = Draw(Mix.identity(len(batch)), draw.where)
+
+    def mixed(flow: Any) -> Any:
+        return tree_map(lambda leaf: mix_rows(leaf, mix), flow)
+
+    whole = replace(batch, inputs=mixed(batch.inputs), targets=targets)
+    terms.append(Good.loss(self, model, whole, kept))
+    return terms[0]
+
+
+def never_plain(self: Good, model: nn.Module, batch: Batch, draw: Draw) -> Terms:
+    own = 0.9 + 0.1 * draw.mix.own if not mixes(draw) else draw.mix.own
+    partner = torch.arange(len(batch)).roll(1) if not mixes(draw) else draw.mix.partner
+    return Good.loss(self, model, batch, replace(draw, mix=Mix(partner, own * 0.999)))
+
+
+def summed(self: Good, model: nn.Module, batch: Batch, draw: Draw) -> Terms:
+    terms = Good.loss(self, model, batch, draw)
+    return changed(terms, total=terms.total * len(batch)) if mixes(draw) else terms
+
+
+def never_wrong(self: Good, model: nn.Module, batch: Batch, draw: Draw) -> Terms:
+    terms = Good.loss(self, model, batch, draw)
+    return changed(terms, means={"error": torch.zeros(())}) if mixes(draw) else terms
+
+
+def mixes(draw: Draw) -> bool:
+    return bool((draw.mix.own != 1).any())
 
 
 BROKEN: dict[str, tuple[Any, str]] = {
     "it_is_described": (undescribed, "undescribed has no docstring.*\n.*mend: .*equation"),
     "its_settings_are_annotated": (unannotated, "the setting alpha has no type"),
     "equal_settings_make_equal_members": (unequal, "two members of equal settings differ"),
-    "every_setting_has_an_effect": (ignoring, "alpha = 0.3 made the same as alpha left out"),
+    "every_setting_has_an_effect": (ignoring, "much = 0.3 made the same as much left out"),
     "it_is_an_objective": (NoObjective, "it is a NoObjective\n.*derive it from"),
     "it_trains": (bad(loss=rude), "on rows .*RuntimeError: expected 4 dimensions at .*py:"),
     "it_takes_any_number_of_rows": (bad(loss=not_alone), "of 1 rows, .*ValueError: no partner"),
@@ -355,6 +396,13 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "labels_of_zero_and_one_train": (bad(loss=two_columns), r"of targets \(\d, 1\) all gradients"),
     "numbers_train_or_are_refused": (bad(loss=rooted_numbers), "of 2 rows of numbers the total"),
     "training_lowers_the_loss": (bad(loss=uphill), "the loss was .* before 20 steps, and .* after"),
+    "without_mixing_it_is_erm": (
+        bad(loss=never_plain),
+        r"the total is [\d.]+, ERM's is [\d.]+\n.*plain=None",
+    ),
+    "labels_follow_inputs": (bad(loss=swapped), r"weigh each like -0\.\d+|like -1.00"),
+    "the_total_is_a_mean": (bad(loss=summed), r"of 7 rows it is [\d.]+, of 28 rows [\d.]+"),
+    "the_error_follows_the_labels": (bad(loss=never_wrong), "it is 0, whatever the labels are"),
 }
 MORE: list[tuple[str, Any, str]] = [
     ("its_settings_are_annotated", wrong_default, "the default of alpha does not fit"),
@@ -441,6 +489,8 @@ def test_settings_a_model_and_a_batch_can_be_given() -> None:
         check_objective(good, settings={"alhpa": 1.0})
     with pytest.raises(SettingError, match="'it_train'; did you mean 'it_trains'"):
         check_objective(good, only="it_train")
+    with pytest.raises(SettingError, match="only is empty: expected names of rules"):
+        check_objective(good, only=[])
     with pytest.raises(SettingError, match="no effect beside an instance"):
         check_objective(Good(), settings={"alpha": 1.0})
     with pytest.raises(SettingError, match="3 is no objective: expected a name, module:callable"):
