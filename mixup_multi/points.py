@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from mixup_multi.entrance import Arguments, Segments, changed
 from mixup_multi.errors import PointError, did_you_mean
 from mixup_multi.tree import Tree, tree_map
 
@@ -114,9 +115,10 @@ class _Hooked(nn.Module):
             inputs = edits["input"](inputs)
         hidden = {name: edit for name, edit in edits.items() if name != "input"}
         reached: dict[str, int] = dict.fromkeys(hidden, 0)
+        segments = Segments()
         handles = [
             self.module.get_submodule(name).register_forward_pre_hook(
-                _entrance(name, edit, reached), with_kwargs=True
+                _entrance(name, edit, reached, segments), with_kwargs=True
             )
             for name, edit in hidden.items()
         ]
@@ -130,18 +132,14 @@ class _Hooked(nn.Module):
 
 
 def _entrance(
-    name: str, edit: Edit, reached: dict[str, int]
-) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]:
+    name: str, edit: Edit, reached: dict[str, int], segments: Segments
+) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], Arguments]:
     """Return a hook that edits a submodule's first argument, positional or named."""
 
-    def hook(
-        _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        segments.check(name)
         reached[name] += 1
-        if args:
-            return (edit(args[0]), *args[1:]), kwargs
-        first = next(iter(kwargs))
-        return args, {**kwargs, first: edit(kwargs[first])}
+        return changed(module, args, kwargs, edit)
 
     return hook
 
@@ -164,6 +162,9 @@ def staged(
 ) -> nn.Module:
     """Give any module points: `input`, and the entrance of each submodule named in `at`.
 
+    What is mixed at an entrance is the first argument, in the order of the parameters of the
+    submodule's `forward`.
+
     Args:
         module: a model that takes one input (a tree) and returns logits `(n, c)`. It is not
             copied: its weights are read and saved through itself, or as `result.module`.
@@ -177,7 +178,8 @@ def staged(
 
     Raises:
         PointError: a name in `at` is no submodule, or no point is left; or, when called, a
-            submodule that is to be edited runs not once in a forward pass.
+            submodule that is to be edited runs not once in a forward pass, or within a segment of
+            activation checkpointing, which the backward pass would run again without the edit.
     """
     points = ("input", *at) if input else tuple(at)
     if not points:
