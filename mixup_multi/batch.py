@@ -61,3 +61,14 @@ def as_targets(labels: Tensor, classes: int, dtype: torch.dtype = torch.float32)
     if labels.dim() == 2:
         return labels.to(dtype)
     return functional.one_hot(labels.long(), classes).to(dtype)
+
+
+def sums_to_one(rows: Tensor) -> bool:
+    """Return whether all rows `(n, c)` sum to 1, as far as their type can say; NaN does not.
+
+    Entries and their mixtures are rounded by half an epsilon each, so that of bfloat16 rows the
+    sums are off by a percent, though they are taken in float32.
+    """
+    rounding = torch.finfo(rows.dtype).eps if rows.is_floating_point() else 0.0
+    sums = rows.sum(1, dtype=torch.promote_types(rows.dtype, torch.float32))
+    return bool(((sums - 1).abs() <= max(1e-3, 2 * rounding)).all())

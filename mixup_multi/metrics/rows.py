@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mixup_multi.batch import as_targets
+from mixup_multi.batch import as_targets, sums_to_one
 from mixup_multi.errors import SettingError
 
 Kind = Literal["classes", "labels"]
@@ -81,7 +81,7 @@ def check(logits: Tensor, targets: Tensor, kind: Kind) -> None:
         raise SettingError(
             "a row's largest logit is no finite number: expected one; has the training diverged?"
         )
-    if kind == "classes" and bool((targets.sum(1) - 1).abs().max() > 1e-3):
+    if kind == "classes" and not sums_to_one(targets):
         raise SettingError(
             "a target does not sum to 1: expected rows that are distributions over classes; for"
             " independent labels say kind='labels'"

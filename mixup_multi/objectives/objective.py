@@ -17,6 +17,7 @@ from torch import Generator, Tensor, nn
 from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
 from mixup_multi.mix.draw import Mix
+from mixup_multi.objectives.losses import TargetKind
 from mixup_multi.tree import Tree
 
 Memory = dict[str, Tensor]
@@ -137,3 +138,14 @@ class Objective(ABC):
         """Draw and evaluate; `memory` is what the step before left."""
         draw = self.draw(batch.targets, generator)
         return self.loss(model, batch, replace(draw, memory=memory) if memory else draw)
+
+
+def target_kind(objective: Objective) -> TargetKind | None:
+    """Return what a row of an objective's targets is; None where it does not name its loss."""
+    loss = getattr(objective, "loss_fn", None)
+    if loss is not None:
+        kind: TargetKind = loss.target_kind
+        return kind
+    within = (*objective.parts, getattr(objective, "inner", None))
+    kinds = (target_kind(part) for part in within if isinstance(part, Objective))
+    return next((kind for kind in kinds if kind is not None), None)

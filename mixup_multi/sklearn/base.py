@@ -109,7 +109,7 @@ class MixupEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         go_on: bool,
     ) -> Self:
         """Train all members, new ones or those that are there, and keep them."""
-        objective = objective_of(self.method, self.method_settings, self._loss)
+        objective = self._objective()
         rows = self._rows(X, targets, sample_weight)
         if not go_on:
             random = check_random_state(self.random_state)
@@ -125,6 +125,10 @@ class MixupEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self.n_iter_ = max(state.epoch for state in self._states)
         self.loss_curve_ = [record["train_loss"] for record in self._states[0].history]
         return self
+
+    def _objective(self) -> Objective:
+        """Return the method as an objective."""
+        return objective_of(self.method, self.method_settings, self._loss)
 
     def _rows(self, X: NDArray[Any], targets: Tensor, sample_weight: ArrayLike | None) -> Rows:
         """Return which rows count, in their canonical order, each as often as its weight says."""

@@ -14,9 +14,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from mixup_multi.engine.memory import pick_device
+from mixup_multi.errors import SettingError
+from mixup_multi.objectives.objective import Objective, target_kind
 from mixup_multi.sklearn.base import MixupEstimator
 from mixup_multi.sklearn.scaling import Scaling
 from mixup_multi.sklearn.training import mean_of_members
+
+
+_KINDS = {"distribution": "classes that exclude each other", "labels": "labels in [0, 1]"}
 
 
 class MixupRegressor(RegressorMixin, MixupEstimator):  # type: ignore[misc]
@@ -33,6 +38,17 @@ class MixupRegressor(RegressorMixin, MixupEstimator):  # type: ignore[misc]
         tags: Tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+    def _objective(self) -> Objective:
+        objective = super()._objective()
+        kind = target_kind(objective)
+        if kind not in (None, "numbers"):
+            raise SettingError(
+                f"the method's loss is of {_KINDS[kind]}, and a regressor's targets are numbers:"
+                " expected loss_fn=Squared() in the objective, or the method by its name, whose"
+                " loss is then the squared one"
+            )
+        return objective
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on rows `X` `(n, d)` with numbers `y`, `(n,)` or `(n, outputs)`.

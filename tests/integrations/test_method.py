@@ -292,3 +292,34 @@ def test_an_index_out_of_range_off_the_cpu_breaks_its_own_row_only():
 
     meta = targets_of(torch.tensor([0, 7], device="meta"), "distribution", 3)
     assert (meta.device.type, meta.shape) == ("meta", (2, 3))
+
+
+@pytest.mark.parametrize("name", ["erm", "mixup", "mixupe", "c_mixup"])
+def test_one_column_is_refused_by_a_loss_over_classes(name):
+    """Its softmax is 1 whatever the model says: a loss of 0 would train nothing, in silence."""
+    settings = {"bandwidth": 1.0} if name == "c_mixup" else {}
+    model, (x, y) = network(out=1), examples()
+    numbers = y[:, None].double()
+    for labels, classes in [(numbers, None), (y * 0, 1)]:
+        with pytest.raises(SettingError, match="one column.*loss='squared'.*loss='sigmoid'"):
+            Method(name, classes=classes, **settings)(model, x, labels)
+    loss = Method(name, loss="squared", **settings)(model, x, numbers)
+    assert any(bool(g.abs().max() > 0) for g in gradients(model, loss))
+
+
+def test_rows_that_are_no_distributions_are_refused():
+    model, (x, y) = network(), examples()
+    several = torch.ones(len(x), CLASSES)
+    for rows in (several, x[:, :CLASSES], several.int(), several * float("nan")):
+        with pytest.raises(SettingError, match="do not sum to 1.*loss='sigmoid'.*loss='squared'"):
+            Method("mixup")(model, x, rows)
+    assert bool(Method("mixup", loss="sigmoid")(model, x, several) > 0)
+    assert bool(Method("mixup", loss="squared")(model, x, x[:, :CLASSES]) > 0)
+    soft = (4 * several * x[:, :CLASSES]).softmax(1)
+    for dtype in (torch.float64, torch.bfloat16, torch.float16):
+        assert bool(Method("mixup")(model, x, soft.to(dtype)).isfinite())
+    equal(
+        model,
+        Method("erm")(model, x, functional.one_hot(y, CLASSES)),
+        Method("erm", classes=3)(model, x, y),
+    )

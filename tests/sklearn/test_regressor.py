@@ -9,6 +9,9 @@ from sklearn.datasets import load_diabetes
 from sklearn.model_selection import cross_val_score, train_test_split
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
+from mixup_multi.errors import SettingError
+from mixup_multi.objectives import Vicinal
+from mixup_multi.objectives.losses import Squared
 from mixup_multi.sklearn import MixupRegressor
 
 QUICK = {"epochs": 60, "batch_size": 32, "learning_rate": 0.01, "hidden_layer_sizes": (16,)}
@@ -85,3 +88,17 @@ def test_going_on_takes_the_same_outputs() -> None:
     with pytest.raises(ValueError, match="y has 2 outputs: expected 1"):
         model.partial_fit(X, both)
     assert model.set_params(warm_start=False).fit(X, both).predict(X).shape == both.shape
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"), [(Vicinal(), None), ("mixup", {"loss": "sigmoid"})]
+)
+def test_losses_that_are_not_of_numbers_are_refused(method, settings) -> None:
+    """A softmax over one column is 1, and its loss 0: the networks would stay as they were."""
+    model = MixupRegressor(method, method_settings=settings, **QUICK)
+    with pytest.raises(SettingError, match="a regressor's targets are numbers"):
+        model.fit(X, Y)
+    short = {**QUICK, "epochs": 2, "random_state": 0}
+    named = MixupRegressor("mixup", **short).fit(X, Y)
+    given = MixupRegressor(Vicinal(loss_fn=Squared()), **short).fit(X, Y)
+    assert np.array_equal(named.predict(X), given.predict(X))

@@ -14,9 +14,9 @@ from torch.utils.data import default_collate
 from mixup_multi.errors import SettingError
 from mixup_multi.integrations.batches.blending import blended, check_blending
 from mixup_multi.integrations.batches.worker_streams import Streams
-from mixup_multi.integrations.loop.labels import target_kind, targets_of
+from mixup_multi.integrations.loop.labels import targets_of
 from mixup_multi.integrations.loop.method import objective_of
-from mixup_multi.objectives.objective import Objective
+from mixup_multi.objectives.objective import Objective, target_kind
 
 
 class MixBatch:

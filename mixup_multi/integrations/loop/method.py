@@ -20,10 +20,16 @@ from mixup_multi.bounds import Bounds
 from mixup_multi.errors import SettingError
 from mixup_multi.integrations.loop.averages import Averages
 from mixup_multi.integrations.loop.checks import check_first_step
-from mixup_multi.integrations.loop.labels import target_kind, targets_of
+from mixup_multi.integrations.loop.labels import check_rows, targets_of
 from mixup_multi.integrations.loop.processes import rank
 from mixup_multi.integrations.loop.training_part import Inputs, training_part
-from mixup_multi.objectives.objective import Memory, Objective, Terms, TrainingPart
+from mixup_multi.objectives.objective import (
+    Memory,
+    Objective,
+    Terms,
+    TrainingPart,
+    target_kind,
+)
 from mixup_multi.streams import seed_of, stream
 from mixup_multi.tree import Tree
 
@@ -95,11 +101,12 @@ class Method:
                 cached codes instead of encoding the batch; others do without.
 
         Raises:
-            SettingError: labels are not what the method's loss needs; it must be fitted first.
+            SettingError: labels are not what the method's loss needs, or not as many as the inputs;
+                the batch is empty; the method must be fitted first.
             PointError: the method asks for a point that the model does not offer.
         """
-        self._check(model)
         targets = targets_of(labels, self._kind, self.classes)
+        self._check(model, labels)
         if isinstance(inputs, Tensor):
             targets = targets.to(inputs.device, non_blocking=True)
         batch = Batch(inputs, targets, rows)
@@ -200,11 +207,16 @@ class Method:
             self._generator.manual_seed(seed_of(self._seed, f"mix/rank {own}/step {self._steps}"))
         return self._generator
 
-    def _check(self, model: nn.Module) -> None:
-        """Raise, before the first step of a model, what can be known to be amiss."""
+    def _check(self, model: nn.Module, labels: Tensor) -> None:
+        """Raise, before the first step of a model, what can be known to be amiss.
+
+        To look at labels on a device is to wait for it, which one step may.
+        """
         if self._checked is not None and self._checked() is model:
             return
         check_first_step(self.objective, model, fitted=self._fitted)
+        if labels.dim() == 2 and labels.device.type not in ("cpu", "meta"):
+            check_rows(labels, self._kind)  # those on the CPU have been looked at, in every step
         self._checked = weakref.ref(model)
 
     def _check_classes(self) -> None:
