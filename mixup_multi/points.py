@@ -168,7 +168,8 @@ def staged(
     Args:
         module: a model that takes one input (a tree) and returns logits `(n, c)`. It is not
             copied: its weights are read and saved through itself, or as `result.module`.
-        at: names as in `module.named_modules()`, e.g. `["layer2", "layer3"]` of a ResNet.
+        at: names as in `module.named_modules()`, e.g. `["layer2", "layer3"]` of a ResNet; none is
+            `input`, which is the model's own.
         input: whether the input is offered, as the preferred point. False where it cannot be
             mixed (graphs, token ids): the first name in `at` is then the preferred one.
 
@@ -177,13 +178,20 @@ def staged(
         weights begin with `module.`.
 
     Raises:
-        PointError: a name in `at` is no submodule, or no point is left; or, when called, a
-            submodule that is to be edited runs not once in a forward pass, or within a segment of
+        PointError: a name in `at` is no submodule, or `input`, or no point is left; or, when called,
+            a submodule that is to be edited runs not once in a forward pass, or in a segment of
             activation checkpointing, which the backward pass would run again without the edit.
     """
     points = ("input", *at) if input else tuple(at)
     if not points:
         raise PointError("a model without its input offers no point: expected names in `at`")
+    clash = any(name == "input" for name, _ in module.named_modules())
+    if "input" in at and (clash or not input):
+        raise PointError(
+            "`at` names input, which is the point of the model's own input wherever methods ask for"
+            f" it{', and no submodule' if clash else ', which input=False withholds'}: expected"
+            " names of other submodules, e.g. one within or behind it"
+        )
     return _Hooked(module, points)
 
 

@@ -231,6 +231,22 @@ def test_naming_a_point_twice_or_the_input_offers_it_once():
     assert offered_points(pointed) == ("input", "head")
 
 
+def test_the_name_input_is_the_models_own_input_and_no_submodules():
+    """Else token ids would be mixed where the submodule was meant."""
+
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.input, self.head = nn.Linear(3, 3), nn.Linear(3, 2)
+
+    for offered in (True, False):
+        with pytest.raises(PointError, match=r"`at` names input, .* and no submodule"):
+            staged(Named(), at=["input", "head"], input=offered)
+    with pytest.raises(PointError, match="which input=False withholds"):
+        staged(Net(), at=["input"], input=False)
+    assert offered_points(staged(Named(), at=["head"])) == ("input", "head")
+
+
 def test_no_hook_survives_a_step_or_an_error():
     pointed = staged(Net(), at=["body.once", "head"])
     batch = Batch(torch.randn(4, 3), torch.eye(2)[[0, 1, 1, 0]])
