@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from mixup_multi.entrance import Arguments, Segments, changed
 from mixup_multi.errors import PointError, did_you_mean
 from mixup_multi.tree import Tree, tree_map
 
@@ -114,9 +115,10 @@ class _Hooked(nn.Module):
             inputs = edits["input"](inputs)
         hidden = {name: edit for name, edit in edits.items() if name != "input"}
         reached: dict[str, int] = dict.fromkeys(hidden, 0)
+        segments = Segments()
         handles = [
             self.module.get_submodule(name).register_forward_pre_hook(
-                _entrance(name, edit, reached), with_kwargs=True
+                _entrance(name, edit, reached, segments), with_kwargs=True
             )
             for name, edit in hidden.items()
         ]
@@ -130,18 +132,14 @@ class _Hooked(nn.Module):
 
 
 def _entrance(
-    name: str, edit: Edit, reached: dict[str, int]
-) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]:
+    name: str, edit: Edit, reached: dict[str, int], segments: Segments
+) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], Arguments]:
     """Return a hook that edits a submodule's first argument, positional or named."""
 
-    def hook(
-        _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        segments.check(name)
         reached[name] += 1
-        if args:
-            return (edit(args[0]), *args[1:]), kwargs
-        first = next(iter(kwargs))
-        return args, {**kwargs, first: edit(kwargs[first])}
+        return changed(module, args, kwargs, edit)
 
     return hook
 
@@ -164,10 +162,14 @@ def staged(
 ) -> nn.Module:
     """Give any module points: `input`, and the entrance of each submodule named in `at`.
 
+    What is mixed at an entrance is the first argument, in the order of the parameters of the
+    submodule's `forward`.
+
     Args:
         module: a model that takes one input (a tree) and returns logits `(n, c)`. It is not
             copied: its weights are read and saved through itself, or as `result.module`.
-        at: names as in `module.named_modules()`, e.g. `["layer2", "layer3"]` of a ResNet.
+        at: names as in `module.named_modules()`, e.g. `["layer2", "layer3"]` of a ResNet; none is
+            `input`, which is the model's own.
         input: whether the input is offered, as the preferred point. False where it cannot be
             mixed (graphs, token ids): the first name in `at` is then the preferred one.
 
@@ -176,12 +178,20 @@ def staged(
         weights begin with `module.`.
 
     Raises:
-        PointError: a name in `at` is no submodule, or no point is left; or, when called, a
-            submodule that is to be edited runs not once in a forward pass.
+        PointError: a name in `at` is no submodule, or `input`, or no point is left; or, when called,
+            a submodule that is to be edited runs not once in a forward pass, or in a segment of
+            activation checkpointing, which the backward pass would run again without the edit.
     """
     points = ("input", *at) if input else tuple(at)
     if not points:
         raise PointError("a model without its input offers no point: expected names in `at`")
+    clash = any(name == "input" for name, _ in module.named_modules())
+    if "input" in at and (clash or not input):
+        raise PointError(
+            "`at` names input, which is the point of the model's own input wherever methods ask for"
+            f" it{', and no submodule' if clash else ', which input=False withholds'}: expected"
+            " names of other submodules, e.g. one within or behind it"
+        )
     return _Hooked(module, points)
 
 

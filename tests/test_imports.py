@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torchvision", "torchaudio", "torch_geometric", "openml", "pandas", "matplotlib", "ray")
 
-BASE = {"errors", "extras", "tree", "batch", "bounds", "streams", "points", "parts"}
+BASE = {"errors", "extras", "tree", "batch", "bounds", "streams", "entrance", "points", "parts"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     # What the command line completes from, so without torch.
@@ -22,7 +22,8 @@ ALLOWED: dict[str, set[str]] = {
     "tree": set(),
     "streams": set(),
     "batch": {"tree"},
-    "points": {"errors", "tree"},
+    "entrance": {"errors"},
+    "points": {"entrance", "errors", "tree"},
     "parts": {"points", "tree"},
     "bounds": {"errors"},
     "attacks": BASE | {"attacks"},

@@ -37,8 +37,10 @@ class MixedLoss:
     `train(resume_from_checkpoint=...)` goes on as if nothing had happened; the log has the
     method's means beside `loss`, among them `error`, against the mixed labels.
 
-    With gradient accumulation each micro-batch counts by its rows, as in the Trainer's own loss;
-    each is mixed within itself, and MixupE's rescaling is that of the micro-batch.
+    With gradient accumulation each micro-batch counts by its rows, so that plain training is that
+    of one large batch (the Trainer's own loss may be a sum of means instead, as in transformers
+    5.23 for sequence classification); each is mixed within itself, and MixupE's rescaling is that
+    of the micro-batch.
 
     Args:
         method: the method. Where labels are class indices and it knows no `classes`, they are

@@ -115,6 +115,7 @@ class MixupEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             random = check_random_state(self.random_state)
             self._seeds = random.randint(2**31 - 1, size=self.n_trials).tolist()
         learnt, held = self._held_out(rows, targets) if self.early_stopping else (rows, None)
+        self._check_batches(len(learnt))
         if not go_on:
             self._scaling = Scaling.fit(X[learnt]) if self.scale else Scaling.none(X.shape[1])
             self._fit_targets(targets[learnt])
@@ -129,6 +130,14 @@ class MixupEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     def _objective(self) -> Objective:
         """Return the method as an objective."""
         return objective_of(self.method, self.method_settings, self._loss)
+
+    def _check_batches(self, rows: int) -> None:
+        if self.batch_norm and min(rows, self.batch_size) == 1:
+            raise ValueError(
+                f"batch_norm is True, and batches are of one row (batch_size {self.batch_size}, of"
+                f" {rows} training rows, n_samples = {rows}), which has no variance: expected two"
+                " rows a batch or more, or batch_norm=False"
+            )
 
     def _rows(self, X: NDArray[Any], targets: Tensor, sample_weight: ArrayLike | None) -> Rows:
         """Return which rows count, in their canonical order, each as often as its weight says."""

@@ -14,6 +14,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from mixup_multi.engine.memory import pick_device
+from mixup_multi.errors import SettingError
+from mixup_multi.objectives.objective import Objective, target_kind
 from mixup_multi.sklearn.base import MixupEstimator
 from mixup_multi.sklearn.training import mean_of_members
 
@@ -54,7 +56,8 @@ class MixupClassifier(ClassifierMixin, MixupEstimator):  # type: ignore[misc]
         loss_curve_: the first network's training loss by epoch.
 
     `sample_weight` counts rows: whole weights are repetitions, exactly; others are approached by
-    systematic resampling.
+    systematic resampling. With `early_stopping` repetitions are held out together where they are
+    weights, so that no copy of a row that is learnt is looked at, and apart where they are rows.
     """
 
     _loss = "softmax"
@@ -64,7 +67,8 @@ class MixupClassifier(ClassifierMixin, MixupEstimator):  # type: ignore[misc]
 
         Raises:
             ValueError: X or y is not what scikit-learn expects, or a setting is out of range.
-            SettingError: a setting of the method is unknown or out of range.
+            SettingError: a setting of the method is unknown or out of range, or its loss is not
+                of classes.
         """
         go_on = self._goes_on(wanted=self.warm_start)
         X, targets = self._checked(X, y, reset=not go_on)
@@ -88,6 +92,16 @@ class MixupClassifier(ClassifierMixin, MixupEstimator):  # type: ignore[misc]
         if not go_on:
             self.classes_ = unique_labels(classes)
         return self._train(X, self._indices(targets), sample_weight, epochs=1, go_on=go_on)
+
+    def _objective(self) -> Objective:
+        objective = super()._objective()
+        kind = target_kind(objective)
+        if kind not in (None, "distribution"):
+            raise SettingError(
+                f"the method's loss is of {kind}, each for itself, and a classifier's classes exclude"
+                ' each other, as predict_proba says: expected loss "softmax", which is the default'
+            )
+        return objective
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return probabilities `(n, c)` in the order of `classes_`, the mean over networks."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from mixup_multi.batch import Batch
 from mixup_multi.errors import PointError
@@ -113,6 +114,104 @@ def test_a_submodule_called_with_named_arguments_is_edited():
     assert torch.equal(edited, net(2 * x))
 
 
+class Scaling(nn.Module):
+    def forward(self, x, scale):
+        return x * scale
+
+
+class Scaled(nn.Module):
+    """Names all arguments, the scale before what is scaled."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(scale=torch.full_like(x, 3), x=x)
+
+
+def test_what_is_edited_is_the_first_parameter_in_whatever_order_it_is_named():
+    """Else the scale would be mixed, what flows would not, and the labels would."""
+    x = torch.randn(4, 3)
+    edited = staged(Scaled(Scaling()), at=["inner"])(x, edits={"inner": torch.zeros_like})
+    assert torch.equal(edited, torch.zeros(4, 3))
+    plus_one = staged(Scaled(Scaling()), at=["inner"])(x, edits={"inner": lambda flow: flow + 1})
+    assert torch.equal(plus_one, 3 * (x + 1))
+
+
+def test_named_arguments_in_no_order_are_refused():
+    class Anything(Scaling):
+        def forward(self, **named):
+            return super().forward(**named)
+
+    pointed = staged(Scaled(Anything()), at=["inner"])
+    with pytest.raises(PointError, match="Anything is called with scale, x, .* comes first"):
+        pointed(torch.randn(4, 3), edits={"inner": double})
+
+
+class Checkpointed(nn.Module):
+    def __init__(self, **how) -> None:
+        super().__init__()
+        self.first, self.body, self.head = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 2)
+        self.how = how
+
+    def forward(self, x):
+        hidden = self.first(x)
+        if self.how:
+            return self.head(checkpoint(self._segment, hidden, **self.how))
+        return self.head(self._segment(hidden))
+
+    def _segment(self, hidden):
+        return self.body(hidden.tanh()).tanh()
+
+
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_a_point_within_a_checkpointed_segment_is_refused(reentrant):
+    """The backward pass runs the segment again, un-mixed: gradients would be of another loss."""
+    net, x = Checkpointed(use_reentrant=reentrant), torch.randn(4, 3)
+    pointed = staged(net, at=["body", "head"])
+    with pytest.raises(PointError, match="'body' runs within a segment of activation checkpoint"):
+        pointed(x, edits={"body": double})
+    assert hooks(pointed) == 0
+    with torch.no_grad():  # nothing is run again
+        assert torch.equal(pointed(x, edits={"body": double}), _plain(net)(x, {"body": double}))
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+@pytest.mark.parametrize("name", ["input", "head"])
+def test_a_point_between_checkpointed_segments_has_its_gradients(name, reentrant):
+    net, x = Checkpointed(use_reentrant=reentrant), torch.randn(4, 3)
+    wanted = _gradients(_plain(net), x, name)
+    got = _gradients(staged(net, at=["head"]), x, name)
+    assert all(torch.equal(one, other) for one, other in zip(got, wanted, strict=True))
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_a_segment_that_holds_the_whole_model_runs_again_with_its_edits(reentrant):
+    net, x = Checkpointed(), torch.randn(4, 3, requires_grad=True)
+    pointed = staged(net, at=["body"])
+
+    class Whole(nn.Module):
+        def forward(self, x, edits):
+            return checkpoint(pointed, x, edits, use_reentrant=reentrant)
+
+    assert _gradients(Whole(), x, "body", net)[2].equal(_gradients(pointed, x, "body", net)[2])
+
+
+def _plain(net: Checkpointed) -> nn.Module:
+    """The same weights, without checkpoints."""
+    plain = Checkpointed()
+    plain.load_state_dict(net.state_dict())
+    return staged(plain, at=["body", "head"])
+
+
+def _gradients(model: nn.Module, x: torch.Tensor, name: str, of: nn.Module | None = None):
+    (of or model).zero_grad()
+    model(x, edits={name: double}).square().sum().backward()
+    return [weight.grad.clone() for weight in (of or model).parameters()]
+
+
 @pytest.mark.parametrize(("name", "times"), [("body.twice", 2), ("body.never", 0)])
 def test_a_submodule_that_does_not_run_once_is_refused(name, times):
     pointed = staged(Net(), at=[name])
@@ -130,6 +229,22 @@ def test_naming_a_point_twice_or_the_input_offers_it_once():
     """Else a method that draws among all points would prefer it."""
     pointed = staged(Net(), at=["head", "input", "head"])
     assert offered_points(pointed) == ("input", "head")
+
+
+def test_the_name_input_is_the_models_own_input_and_no_submodules():
+    """Else token ids would be mixed where the submodule was meant."""
+
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.input, self.head = nn.Linear(3, 3), nn.Linear(3, 2)
+
+    for offered in (True, False):
+        with pytest.raises(PointError, match=r"`at` names input, .* and no submodule"):
+            staged(Named(), at=["input", "head"], input=offered)
+    with pytest.raises(PointError, match="which input=False withholds"):
+        staged(Net(), at=["input"], input=False)
+    assert offered_points(staged(Named(), at=["head"])) == ("input", "head")
 
 
 def test_no_hook_survives_a_step_or_an_error():

@@ -14,15 +14,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import Dataset
 from transformers import (
+    AutoModelForSequenceClassification,
     BertConfig,
     BertForMaskedLM,
     BertForSequenceClassification,
+    GPT2Config,
+    LlamaConfig,
+    ModernBertConfig,
     ResNetConfig,
     ResNetForImageClassification,
+    T5Config,
     Trainer,
     TrainingArguments,
     ViTConfig,
     ViTForImageClassification,
+    XLMConfig,
+    XLNetConfig,
 )
 
 from mixup_multi.errors import PointError, SettingError
@@ -143,6 +150,26 @@ def test_accumulated_micro_batches_count_by_their_rows_as_the_trainers_do(tmp_pa
     ).train()
     for one, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_accumulated_micro_batches_are_the_step_of_one_large_batch(tmp_path: Path) -> None:
+    """Also where the Trainer's own loss, of transformers 5.23, is a sum of means."""
+    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    models = []
+    for rows, micro_batches in ((12, 1), (4, 3)):
+        arguments = _arguments(
+            tmp_path,
+            per_device_train_batch_size=rows,
+            gradient_accumulation_steps=micro_batches,
+            max_steps=2,
+            optim="sgd",
+            max_grad_norm=0.0,
+        )
+        model = _bert(**still)
+        MixedTrainer(model, arguments, train_dataset=Text(24), method=Method("erm")).train()
+        models.append(model)
+    for one, other in zip(*(model.parameters() for model in models), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
 
 
 def test_a_run_is_the_plain_loop_bit_for_bit(tmp_path: Path) -> None:
@@ -338,6 +365,88 @@ class TestPoints:
         ).fit(images, bounds=pixels((0.5,) * 3, (0.5,) * 3))
         loss = method(model, images.clamp(-1, 1), torch.arange(20) % 3)
         assert loss.isfinite()
+
+
+SMALL = {**TINY, "vocab_size": 30, "initializer_range": 0.5}
+GPT = {"n_embd": 8, "n_layer": 2, "n_head": 2, "vocab_size": 30, "num_labels": CLASSES}
+SIDED = {
+    "gpt2": (GPT2Config(**GPT, pad_token_id=0, initializer_range=0.5), "transformer.h.1"),
+    "llama": (LlamaConfig(**SMALL, pad_token_id=0), "model.layers.1"),
+}
+
+
+def _classifier(config: Any) -> nn.Module:
+    torch.manual_seed(1)
+    return AutoModelForSequenceClassification.from_config(config).eval()
+
+
+class TestModelsThatReadARowByItsLength:
+    PARTNER = (5, 4, 3, 2, 1, 0)
+
+    def _ends(self, model: nn.Module, point: str, text: dict[str, Tensor]) -> None:
+        """All weight on one row is that row, on either side."""
+        clean = model(**text).logits
+        for own, rows in ((1.0, list(range(6))), (0.0, list(self.PARTNER))):
+            mix = Mix(torch.tensor(self.PARTNER), torch.tensor([own], dtype=torch.float64))
+            got = logits_of(model, [point])(text, {point: Blending(Linear(), Draw(mix))})
+            torch.testing.assert_close(got, clean[rows], rtol=0, atol=1e-5)
+
+    @pytest.mark.parametrize("name", SIDED)
+    def test_decoders_want_padding_on_the_left(self, name: str) -> None:
+        """A head that reads the last token reads a row's own last one, whatever it is mixed of."""
+        config, point = SIDED[name]
+        model, text = _classifier(config), _text()
+        with pytest.raises(PointError, match=r"its last token.*padding_side='left'"):
+            self._ends(model, point, text)
+        self._ends(model, point, {key: value.flip(1) for key, value in text.items()})
+
+    def test_masks_of_several_kinds_are_united_each(self) -> None:
+        """ModernBERT hands layers that look around them another mask than those that see all."""
+        tokens = {f"{name}_token_id": 1 for name in ("bos", "eos", "cls", "sep")}
+        settings = {**SMALL, "num_hidden_layers": 4, "local_attention": 4, "pad_token_id": 0}
+        model = _classifier(ModernBertConfig(**settings, **tokens))
+        self._ends(model, "model.layers.0", _text())
+        self._ends(model, "model.layers.1", _text())
+
+    def test_the_mask_is_united_behind_a_point_that_reads_none(self) -> None:
+        model = _classifier(BertConfig(**SMALL))
+        self._ends(model, "bert.embeddings.LayerNorm", _text())
+
+    def test_families_whose_masks_or_rows_lie_elsewhere_are_refused(self) -> None:
+        text = _text()
+        small = {"n_layers": 2, "n_heads": 2, "vocab_size": 30, "num_labels": CLASSES}
+        xlm = _classifier(XLMConfig(emb_dim=8, pad_index=0, **small))
+        with pytest.raises(PointError, match="xlm reads each row by its own length"):
+            self._ends(xlm, "transformer.layer_norm_emb", text)
+        alike = {"input_ids": text["input_ids"].clamp(min=5)}
+        self._ends(xlm, "transformer.layer_norm_emb", alike)
+        net = {"d_model": 8, "n_layer": 2, "n_head": 2, "d_inner": 8, "vocab_size": 30}
+        with pytest.raises(PointError, match="xlnet are .length, n"):
+            self._ends(_classifier(XLNetConfig(**net)), "transformer.layer.1", alike)
+        t5 = {"d_model": 8, "d_kv": 4, "d_ff": 8, "num_layers": 2, "num_heads": 2}
+        t5_like = _classifier(T5Config(**t5, vocab_size=30, eos_token_id=29, decoder_start_token_id=0))
+        ids = alike["input_ids"].index_fill(1, torch.tensor([6]), 29)
+        with pytest.raises(PointError, match="an encoder and a decoder"):
+            self._ends(t5_like, "transformer.encoder.block.1", {"input_ids": ids})
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_gradient_checkpointing_changes_nothing_or_is_refused(reentrant: bool) -> None:
+    def gradients(model: nn.Module, point: str) -> list[Tensor]:
+        reading = logits_of(model.train(), [point])
+        model.zero_grad()
+        Method("mixup", classes=CLASSES)(reading, _text(), torch.arange(6) % 3).backward()
+        return [weight.grad.clone() for weight in model.parameters()]
+
+    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    model = _bert(**still)
+    points = ("bert.encoder", "bert.encoder.layer.1", "classifier")
+    wanted = {point: gradients(model, point) for point in points}
+    model.gradient_checkpointing_enable({"use_reentrant": reentrant})
+    for point in points:
+        torch.testing.assert_close(gradients(model, point), wanted[point], rtol=0, atol=1e-7)
+    with pytest.raises(PointError, match="activation checkpointing"):
+        gradients(model, "bert.encoder.layer.1.attention")
 
 
 class TestErrors:

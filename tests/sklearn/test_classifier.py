@@ -83,6 +83,36 @@ def test_whole_weights_are_repetitions_to_the_bit() -> None:
         model.fit(X, Y, sample_weight=-weights)
 
 
+def test_weights_that_are_held_out_stay_together() -> None:
+    """No copy of a row that is learnt from is looked at; copies in X are rows of their own."""
+    weights = torch.tensor([3] * 10)
+    rows, labels = np.arange(10.0)[:, None], np.arange(10) % 2
+    model = MixupClassifier("erm", early_stopping=True, random_state=0, **{**QUICK, "epochs": 2})
+    model.set_params(validation_fraction=0.3)
+    model.fit(rows, labels, sample_weight=weights.numpy())
+    kept = np.repeat(np.arange(10), 3)
+    learnt, held = model._held_out(kept, torch.from_numpy(labels))
+    assert not set(learnt) & set(held)
+    assert len(held) % 3 == len(learnt) % 3 == 0
+
+
+@pytest.mark.parametrize("loss", ["sigmoid", "squared"])
+def test_a_loss_whose_answers_are_no_distribution_is_refused(loss: str) -> None:
+    """Else predict_proba would be the softmax of what was trained as something else."""
+    model = MixupClassifier("mixup", method_settings={"loss": loss}, **QUICK)
+    with pytest.raises(SettingError, match='expected loss "softmax"'):
+        model.fit(X, Y)
+
+
+def test_batches_of_one_row_are_not_normalised() -> None:
+    model = MixupClassifier("erm", batch_norm=True, random_state=0, **{**QUICK, "epochs": 2})
+    with pytest.raises(ValueError, match="batches are of one row .* batch_norm=False"):
+        clone(model).partial_fit(X[:1], Y[:1], classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="batches are of one row"):
+        clone(model).set_params(batch_size=1).fit(X, Y)
+    assert clone(model).partial_fit(X[49:51], Y[49:51], classes=[0, 1, 2]).n_iter_ == 1
+
+
 def test_several_trials_are_an_ensemble_trained_side_by_side() -> None:
     many = MixupClassifier("mixup", n_trials=3, random_state=0, **QUICK).fit(X, Y)
     seeds = np.random.RandomState(0).randint(2**31 - 1, size=3)

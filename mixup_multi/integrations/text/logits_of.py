@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mixup_multi.errors import PointError, SettingError
 from mixup_multi.integrations.text.attention_masks import MASKS, edited_at, united
+from mixup_multi.integrations.text.lengths import check_lengths
 from mixup_multi.points import Edit, Edits, bare, check_points
 from mixup_multi.tree import Tree
 
@@ -90,10 +92,12 @@ class LogitsModel(nn.Module):
         check_points(self.points, tuple(hidden))
         if "input" in hidden:
             named = self._edited(named, hidden.pop("input"))
+        inner = bare(self.model)
+        check = partial(check_lengths, inner, named, self.main)
         with ExitStack() as stack:
             for name, edit in hidden.items():
-                stack.enter_context(edited_at(bare(self.model), name, edit))
-            return _logits(self._called()(**named), bare(self.model))
+                stack.enter_context(edited_at(inner, name, edit, check))
+            return _logits(self._called()(**named), inner)
 
     def _called(self) -> nn.Module:
         again, self._again = self._again, self.one_step
