@@ -32,7 +32,8 @@ class Examples:
     """Labelled examples.
 
     Attributes:
-        inputs: `(N, c, ...)` numbers; c channels of anything, or the c features of a table.
+        inputs: `(N, c, ...)` numbers; c channels of anything, or the c features of a table. Or
+            integer codes, e.g. token ids `(N, length)`.
         labels: `(N,)` int64 class indices.
         ids: one name an example, which does not depend on the split.
 
@@ -125,6 +126,7 @@ def data_from(
     corruptions: Sequence[ChangeAt] = (),
     notes: Sequence[str] = (),
     facts: Mapping[str, Any] | None = None,
+    codes: bool = False,
 ) -> Data:
     """Return the data of a trial for classification; its facts hold the `shape` of an input.
 
@@ -141,23 +143,29 @@ def data_from(
             `Corruption`.
         notes: what a reader of a result has to know.
         facts: what the adapter's models need to know beside the shape.
+        codes: whether the inputs are integer codes that a model looks up (token ids). They are
+            then read as they are, as int64: not standardised, without a mean and without bounds.
 
     Raises:
         SettingError: a share is out of range, or folds are asked of a published split.
-        DataError: inputs are not finite, ids repeat, a part is empty, or training lacks a class.
+        DataError: inputs are not finite, ids repeat, a part is empty, or training lacks a class;
+            inputs are integers (other than uint8) and not `codes`, or `codes` and no integers.
     """
     if isinstance(test, Examples) and trial.folds is not None:
         raise SettingError(f"{name} has a test part of its own and no folds: use trials instead")
     parts = _parts(examples, trial, test, validation)
     _check(name, parts, classes)
+    for part, held in parts.items():
+        _check_type(name, part, held.inputs, codes)
     train = parts["training"].inputs
-    standard = Standard.of(train)
-    bounds = standard.bounds(train[0])
+    standard = None if codes else Standard.of(train)
+    prepare = _as_codes if standard is None else standard
+    bounds = None if standard is None else standard.bounds(train[0])
 
     def source(part: str, augment: Callable[[Any, Generator], Any] | None = None) -> TensorSource:
         held = parts[part]
         count, ids = len(classes), list(held.ids)
-        return TensorSource(held.inputs, held.labels, count, ids, standard, augment, bounds)
+        return TensorSource(held.inputs, held.labels, count, ids, prepare, augment, bounds)
 
     whole = [examples, *([test] if isinstance(test, Examples) else [])]
     tensors = [tensor for part in whole for tensor in (part.inputs, part.labels)]
@@ -191,6 +199,25 @@ def _parts(
         kept, held = stratified_parts(rest.labels.numpy(), shares, trial.seed)
         rest, parts["validation"] = rest.take(kept), rest.take(held)
     return {"training": rest, **parts}
+
+
+def _as_codes(inputs: Tensor) -> Tensor:
+    """Return codes in the type that embeddings look up."""
+    return inputs.long()
+
+
+def _check_type(name: str, part: str, inputs: Tensor, codes: bool) -> None:
+    """Raise `DataError` where codes would be standardised in silence, or numbers read as codes."""
+    kind = str(inputs.dtype).removeprefix("torch.")
+    integers = not (inputs.is_floating_point() or inputs.is_complex() or inputs.dtype == torch.bool)
+    if codes and not integers:
+        raise DataError(f"{name}: the {part} inputs are {kind}, with codes=True: expected integers")
+    if integers and not codes and inputs.dtype != torch.uint8:
+        raise DataError(
+            f"{name}: the {part} inputs are {kind}: expected floats, or uint8 pixels, which are"
+            " standardised. Are they codes, such as token ids? data_from(..., codes=True) keeps"
+            " them as they are. Are they numbers? Give inputs.float()."
+        )
 
 
 def _check(name: str, parts: Mapping[str, Examples], classes: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from mixup_multi.batch import Batch, as_targets
 from mixup_multi.bounds import Bounds
 from mixup_multi.engine.shift import Shifts
 from mixup_multi.errors import DataError, MissingDataError
-from mixup_multi.tree import Tree, take_rows, to_device, tree_map
+from mixup_multi.tree import Tree, leaves, take_rows, to_device, tree_map
 
 __all__ = [
     "Adapter",
@@ -114,8 +114,14 @@ class TensorSource:
         """Return the source with its stored inputs on `device`."""
         return replace(self, inputs=to_device(self.inputs, device))
 
-    def mean(self) -> Tree:
-        """Return the mean prepared input, in float64 sums over chunks of 1,024 examples."""
+    def mean(self) -> Tree | None:
+        """Return the mean prepared input, in float64 sums over chunks of 1,024 examples.
+
+        None where what the model reads holds integers: codes have no mean.
+        """
+        first = self.gather(torch.arange(min(1, len(self)))).inputs
+        if not all(leaf.is_floating_point() for leaf in leaves(first)):
+            return None
         total: Tree = None
         for chunk in torch.split(torch.arange(len(self)), 1024):
             inputs = self.gather(chunk).inputs

@@ -180,3 +180,50 @@ def test_what_cannot_be_used_is_refused(
 ) -> None:
     with pytest.raises((DataError, SettingError), match=message):
         data_from("d", replace(some(), **changes), CLASSES, Trial(), **settings)  # type: ignore[arg-type]
+
+
+def words(rows: int = 40, dtype: torch.dtype = torch.int64) -> Examples:
+    generator = torch.Generator().manual_seed(rows)
+    ids = torch.randint(50, (rows, 7), generator=generator).to(dtype)
+    return Examples.numbered("text", ids, torch.arange(rows) % 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.int16, torch.uint8])
+def test_codes_are_read_as_they_are_and_have_no_mean_and_no_bounds(dtype: torch.dtype) -> None:
+    examples = words(dtype=dtype)
+    data = data_from("d", examples, CLASSES, Trial(), validation=0.2, codes=True)
+    stored = dict(zip(examples.ids, examples.inputs.long(), strict=True))
+    for part in parts(data):
+        read = whole(part)
+        assert read.dtype == torch.int64
+        assert torch.equal(read, torch.stack([stored[id] for id in part.ids]))
+        assert part.mean() is None
+    assert Training(data).bounds() is None
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.int16, torch.int8])
+def test_integers_are_standardised_by_nobodys_silence(dtype: torch.dtype) -> None:
+    with pytest.raises(DataError, match=r"training inputs are int.*codes=True\).*inputs\.float"):
+        data_from("d", words(dtype=dtype), CLASSES, Trial())
+    floats = replace(words(), inputs=words().inputs.float())
+    held = replace(words(8), ids=list("abcdefgh"))
+    with pytest.raises(DataError, match="test inputs are int64"):
+        data_from("d", floats, CLASSES, Trial(), test=held)
+
+
+def test_pixels_are_standardised_and_floats_are_no_codes() -> None:
+    pixels = data_from("d", words(dtype=torch.uint8), CLASSES, Trial())
+    assert whole(pixels.train).dtype == torch.float32
+    assert pixels.train.mean() is not None
+    with pytest.raises(DataError, match="float32, with codes=True: expected integers"):
+        data_from("d", some(), CLASSES, Trial(), codes=True)
+
+
+def test_the_mean_is_of_what_a_model_reads() -> None:
+    pixels = torch.arange(12, dtype=torch.uint8).reshape(4, 3)
+    stored = TensorSource(pixels, torch.zeros(4).long(), 2, list("abcd"))
+    assert stored.mean() is None
+    prepared = replace(stored, prepare=lambda x: x.float() / 2)
+    torch.testing.assert_close(prepared.mean(), pixels.float().mean(0) / 2)
+    mixed = replace(stored, inputs={"numeric": pixels.float(), "categorical": pixels.long()})
+    assert mixed.mean() is None
