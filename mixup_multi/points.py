@@ -104,7 +104,9 @@ class _Hooked(nn.Module):
         self.module = module
         self.points = tuple(dict.fromkeys(points))
         inner = [name for name, _ in module.named_modules() if name]
-        check_points(("input", *inner), self.points)
+        for name in self.points:
+            if name != "input" and name not in inner:
+                raise PointError(f"there is no submodule {name!r}{did_you_mean(name, inner)}")
 
     def forward(self, inputs: Tree, edits: Edits | None = None) -> Tree:
         if not edits:
