@@ -23,7 +23,8 @@ class MixupClassifier(ClassifierMixin, MixupEstimator):  # type: ignore[misc]
 
     Args:
         method: the name of an installed method (`mixup-multi list methods`), or an objective.
-        method_settings: its settings, as in a recipe, e.g. `{"alpha": 0.4}`.
+        method_settings: its settings, as in a recipe, e.g. `{"alpha": 0.4}`. A search finds each
+            as `method__alpha`.
         hidden_layer_sizes: units of the hidden layers; one or more, or a number for one layer.
         activation: relu, tanh or gelu.
         dropout: the probability, in [0, 1), that a hidden unit is dropped.
