@@ -30,7 +30,6 @@ from mixup_multi.sklearn.settings import (
 from mixup_multi.sklearn.training import Floats, Plan, as_data, train_members
 from mixup_multi.sklearn.weights import repeated
 
-
 NESTED = "method__"
 """How the names of the method's settings begin among the parameters, in searches."""
 
@@ -88,7 +87,7 @@ class MixupEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self.random_state = random_state
         self.device = device
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters, as scikit-learn does.
 
         Args:
