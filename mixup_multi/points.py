@@ -105,7 +105,9 @@ class _Hooked(nn.Module):
         self.module = module
         self.points = tuple(dict.fromkeys(points))
         inner = [name for name, _ in module.named_modules() if name]
-        check_points(("input", *inner), self.points)
+        for name in self.points:
+            if name != "input" and name not in inner:
+                raise PointError(f"there is no submodule {name!r}{did_you_mean(name, inner)}")
 
     def forward(self, inputs: Tree, edits: Edits | None = None) -> Tree:
         if not edits:
@@ -178,8 +180,8 @@ def staged(
         weights begin with `module.`.
 
     Raises:
-        PointError: a name in `at` is no submodule, or `input`, or no point is left; or, when called,
-            a submodule that is to be edited runs not once in a forward pass, or in a segment of
+        PointError: a name in `at` is no submodule, or `input`, or no point is left; when called, a
+            submodule that is to be edited runs not once in a forward pass, or in a segment of
             activation checkpointing, which the backward pass would run again without the edit.
     """
     points = ("input", *at) if input else tuple(at)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mixup_multi.errors import SettingError
 from mixup_multi.extras import load_extra
 from mixup_multi.integrations.loop.method import Method
+from mixup_multi.integrations.loop.watch import Watch, check_order
 from mixup_multi.integrations.text.logits_of import LogitsModel, logits_of
 from mixup_multi.points import bare
 from mixup_multi.tree import Tree
@@ -61,6 +62,15 @@ class MixedLoss:
     compute_loss_func: Any
     model_accepts_loss_kwargs: Any
     add_callback: Any
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Check that the mixin stands before the Trainer.
+
+        Raises:
+            SettingError: it does not, so it would have no effect.
+        """
+        super().__init_subclass__(**kwargs)
+        check_order(cls, MixedLoss, ("transformers.",), "compute_loss")
 
     def __init__(self, *args: Any, method: Method, at: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -172,10 +182,26 @@ class MixedTrainer(MixedLoss, Trainer):
 
 
 class _Keeper(TrainerCallback):
-    """Adds the method's state to each checkpoint, one file for each process."""
+    """Adds the method's state to each checkpoint, one file for each process.
+
+    It finds out, too, whether the steps are the method's at all.
+    """
 
     def __init__(self, method: Method) -> None:
         self.method = method
+        self._watch = Watch("compute_loss", "super().compute_loss(...)")
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Begin to count."""
+        self._watch.start(self.method)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Take note of a step."""
+        self._watch.count(self.method)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Look whether any step was the method's."""
+        self._watch.check(self.method)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         """Write the state into the checkpoint that was written just now."""

@@ -18,6 +18,7 @@ from mixup_multi.errors import SettingError
 from mixup_multi.extras import load_extra
 from mixup_multi.integrations.loop.draws import load_own, states_of_all
 from mixup_multi.integrations.loop.method import Method
+from mixup_multi.integrations.loop.watch import Watch, check_order
 from mixup_multi.points import staged
 from mixup_multi.tree import Tree
 
@@ -30,6 +31,9 @@ elif find_spec("lightning") is None and find_spec("pytorch_lightning") is not No
 else:
     Callback = load_extra("lightning.pytorch", "lightning", "mixing in Lightning").Callback
 
+FRAMEWORKS = ("lightning.", "pytorch_lightning.")
+"""How the names of Lightning's modules begin."""
+
 KEY = "mixup_multi"
 """Where a Lightning checkpoint has the states of the method, one a process."""
 
@@ -40,7 +44,8 @@ class MixedLoss:
     It needs `self.method`, a `Method`, and a `forward` that returns logits `(n, c)`. A
     `training_step` is given; it returns `mixed_loss(batch)` and logs `train_loss`, `train_error`
     (against the mixed labels) and whatever else the method computes. Validation, test and
-    prediction are left alone.
+    prediction are left alone. One of your own calls `mixed_loss`; a fit whose first steps never
+    do so is ended by an error.
 
     Attributes:
         method: the method. Its draws and its memory are part of Lightning's checkpoints.
@@ -64,6 +69,20 @@ class MixedLoss:
 
     method: Method
     at: Sequence[str] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Check that the mixin stands before Lightning's own class.
+
+        Raises:
+            SettingError: it does not, so it would have no effect.
+        """
+        super().__init_subclass__(**kwargs)
+        check_order(cls, MixedLoss, FRAMEWORKS, "training_step")
+
+    def configure_callbacks(self) -> Any:
+        """Add a callback that finds out whether the method is used at all."""
+        given = super().configure_callbacks()  # type: ignore[misc]
+        return [*(given if isinstance(given, Sequence) else [given]), _Watched()]
 
     def mixed_loss(self, batch: Any) -> Tensor:
         """Return the method's loss of a batch, to be minimised: for a `training_step` of your own.
@@ -190,6 +209,25 @@ class MixedTraining(Callback):
             load_own(self.method, checkpoint[KEY], trainer.global_rank)
 
 
+class _Watched(Callback):
+    """Raises where the steps of a module with `MixedLoss` pass its method by."""
+
+    def __init__(self) -> None:
+        self._watch = Watch("training_step", "self.mixed_loss(batch)")
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
+        """Begin to count."""
+        self._watch.start(_method_of(pl_module))
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:  # noqa: ARG002
+        """Take note of a step."""
+        self._watch.count(_method_of(pl_module))
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
+        """Look whether any step was the method's."""
+        self._watch.check(_method_of(pl_module))
+
+
 def pair(batch: Any) -> tuple[Tree, Tensor]:
     """Return the two parts of a batch that is a pair of inputs and labels.
 
@@ -222,7 +260,7 @@ def _method_of(module: Any) -> Method:
 
 def _model_of(module: Any, at: Sequence[str]) -> nn.Module:
     home = type(module).forward.__module__ or ""  # None where the class was made by exec
-    if home.startswith(("lightning.", "pytorch_lightning.", "torch.")):
+    if home.startswith((*FRAMEWORKS, "torch.")):
         raise SettingError(
             f"{type(module).__name__} has no forward: expected `forward(inputs)` that returns"
             " logits (n, c), or with MixedLoss a `mixed_model()` that returns such a module"

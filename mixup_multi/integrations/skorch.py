@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mixup_multi.errors import SettingError
 from mixup_multi.extras import load_extra
 from mixup_multi.integrations.loop.method import Method
+from mixup_multi.integrations.loop.watch import check_order, not_used
 from mixup_multi.objectives.objective import Objective
 from mixup_multi.points import staged
 from mixup_multi.tree import Tree
@@ -48,8 +49,8 @@ class MixedLoss:
         method_: the `Method`, once the net is initialised.
 
     Raises:
-        SettingError: the criterion takes probabilities, another mixin's training step stands
-            before this one's, or a callback scores the mixed training rows.
+        SettingError: the criterion takes probabilities, a class of skorch with a training step
+            stands before the mixin, or a callback scores the mixed training rows.
     """
 
     # Of the net:
@@ -65,6 +66,15 @@ class MixedLoss:
     _validate_params: Any
 
     prefixes_: ClassVar[list[str]] = [*NeuralNet.prefixes_, "method"]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Check that the mixin stands before classes of skorch that have a training step.
+
+        Raises:
+            SettingError: it does not, so it would have no effect.
+        """
+        super().__init_subclass__(**kwargs)
+        check_order(cls, MixedLoss, ("skorch.",), "train_step_single")
 
     def __init__(
         self,
@@ -82,18 +92,6 @@ class MixedLoss:
         net: Any = super().initialize()  # type: ignore[misc]
         self._check_net()
         return net.initialize_method()
-
-    def check_training_readiness(self) -> None:
-        """Check that the net is ready to train, and that it would mix."""
-        super().check_training_readiness()  # type: ignore[misc]
-        kind = type(self)
-        for base in kind.__mro__[: kind.__mro__.index(MixedLoss)]:
-            if base.__module__.startswith("skorch.") and "train_step_single" in vars(base):
-                raise SettingError(
-                    f"{base.__name__} stands before MixedLoss in {kind.__name__}, so its training"
-                    f" step would not mix: expected class {kind.__name__}(MixedLoss,"
-                    f" {base.__name__}, ...)"
-                )
 
     def initialize_method(self) -> Any:
         """Make the method, with its draws at their beginning."""
@@ -134,9 +132,16 @@ class MixedLoss:
         return self.method_(model, inputs, labels)
 
     def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
-        """Add the means over the epoch's rows to the history."""
+        """Add the means over the epoch's rows to the history.
+
+        Raises:
+            SettingError: none of the epoch's steps was the method's.
+        """
         super().on_epoch_end(net, *args, **kwargs)  # type: ignore[misc]
-        for name, value in self.method_.record().items():
+        means = self.method_.record()
+        if not means:
+            raise not_used("train_step_single", "self.mixed_loss(...)", "an epoch's")
+        for name, value in means.items():
             if name != "loss":  # skorch has its own
                 net.history.record(f"train_{name}", value)
 

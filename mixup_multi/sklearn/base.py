@@ -30,6 +30,9 @@ from mixup_multi.sklearn.settings import (
 from mixup_multi.sklearn.training import Floats, Plan, as_data, train_members
 from mixup_multi.sklearn.weights import repeated
 
+NESTED = "method__"
+"""How the names of the method's settings begin among the parameters, in searches."""
+
 
 class MixupEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     """A multi-layer perceptron trained by any of the methods; see `MixupClassifier`."""
@@ -83,6 +86,26 @@ class MixupEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self.warm_start = warm_start
         self.random_state = random_state
         self.device = device
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, as scikit-learn does.
+
+        Args:
+            deep: whether the method's settings are there by themselves too, as `method__alpha`.
+        """
+        params: dict[str, Any] = super().get_params(deep=deep)
+        if deep and isinstance(self.method_settings, Mapping):
+            params |= {f"{NESTED}{name}": value for name, value in self.method_settings.items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; `method__alpha=0.4` sets one of `method_settings`, the others stay."""
+        ours = {name: params.pop(name) for name in list(params) if name.startswith(NESTED)}
+        super().set_params(**params)
+        if ours:
+            nested = {name.removeprefix(NESTED): value for name, value in ours.items()}
+            self.method_settings = {**(self.method_settings or {}), **nested}
+        return self
 
     def _inputs(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         inputs: NDArray[Any] = validate_data(

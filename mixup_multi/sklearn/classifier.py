@@ -25,7 +25,8 @@ class MixupClassifier(ClassifierMixin, MixupEstimator):  # type: ignore[misc]
 
     Args:
         method: the name of an installed method (`mixup-multi list methods`), or an objective.
-        method_settings: its settings, as in a recipe, e.g. `{"alpha": 0.4}`.
+        method_settings: its settings, as in a recipe, e.g. `{"alpha": 0.4}`. A search finds each
+            as `method__alpha`.
         hidden_layer_sizes: units of the hidden layers; one or more, or a number for one layer.
         activation: relu, tanh or gelu.
         dropout: the probability, in [0, 1), that a hidden unit is dropped.
@@ -98,8 +99,8 @@ class MixupClassifier(ClassifierMixin, MixupEstimator):  # type: ignore[misc]
         kind = target_kind(objective)
         if kind not in (None, "distribution"):
             raise SettingError(
-                f"the method's loss is of {kind}, each for itself, and a classifier's classes exclude"
-                ' each other, as predict_proba says: expected loss "softmax", which is the default'
+                f"the method's loss is of {kind}, each for itself, and a classifier's classes"
+                ' exclude each other, as predict_proba says: expected loss "softmax", which is the default'
             )
         return objective
 

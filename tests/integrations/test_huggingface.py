@@ -452,6 +452,21 @@ def test_gradient_checkpointing_changes_nothing_or_is_refused(reentrant: bool) -
 
 
 class TestErrors:
+    def test_of_the_mixin_behind_the_trainer(self) -> None:
+        with pytest.raises(SettingError, match=r"Trainer stands before .* Last\(MixedLoss, "):
+
+            class Last(Trainer, MixedLoss):
+                pass
+
+    def test_of_a_loss_that_never_mixes(self, tmp_path: Path) -> None:
+        class Own(MixedTrainer):
+            def compute_loss(self, model: Any, inputs: Any, *_: Any, **__: Any) -> Tensor:
+                return model(**inputs).loss
+
+        own = Own(_vit(), _arguments(tmp_path), train_dataset=Images(), method=Method("mixup"))
+        with pytest.raises(SettingError, match="your compute_loss never called super"):
+            own.train()
+
     def test_of_token_ids(self) -> None:
         method = Method("mixup", classes=CLASSES)
         with pytest.raises(PointError, match=r"codes.*at=\['bert.encoder'\]"):

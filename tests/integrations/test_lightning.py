@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 from mixup_multi.errors import SettingError
 from mixup_multi.integrations import Method
 from mixup_multi.integrations.lightning import KEY, MixedLoss, MixedTraining
+from mixup_multi.integrations.loop.watch import FIRST
 
 CLASSES = 3
 
@@ -265,6 +266,35 @@ def test_a_step_of_ones_own_optimises_by_hand(tmp_path: Path) -> None:
     _same(by_hand, automatic)
 
 
+def test_callbacks_of_ones_own_module_stay(tmp_path: Path) -> None:
+    seen = []
+
+    class Told(lightning.Callback):
+        def on_train_start(self, *_: Any) -> None:
+            seen.append(self)
+
+    class Telling(Plain):
+        def configure_callbacks(self) -> Any:
+            return Told()
+
+    class Both(MixedLoss, Telling):
+        method = METHODS["mixup"]()
+
+    _trainer(tmp_path, max_epochs=1).fit(Both(), _loader())
+    assert len(seen) == 1
+
+
+def test_some_steps_may_leave_the_method_out(tmp_path: Path) -> None:
+    class Sometimes(Mixed):
+        def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+            mixes = batch_idx == FIRST - 2
+            return self.mixed_loss(batch) if mixes else Plain.training_step(self, batch, batch_idx)
+
+    module = Sometimes(METHODS["mixup"]())
+    _trainer(tmp_path, max_epochs=2).fit(module, _loader(_rows(8 * (FIRST + 2))))
+    assert module.method.steps == 2
+
+
 def test_accumulated_micro_batches_draw_for_themselves(tmp_path: Path) -> None:
     module = Mixed(METHODS["mixup"]())
     _trainer(tmp_path, accumulate_grad_batches=3, max_epochs=1).fit(module, _loader())
@@ -313,6 +343,25 @@ def test_both_packages_of_lightning_take_it(package: str, tmp_path: Path) -> Non
 
 
 class TestErrors:
+    @pytest.mark.parametrize("package", ["lightning.pytorch", "pytorch_lightning"])
+    def test_of_the_mixin_behind_the_module(self, package: str) -> None:
+        base = pytest.importorskip(package).LightningModule
+        with pytest.raises(SettingError, match=r"LightningModule stands .*Last\(MixedLoss, "):
+            type("Last", (base, MixedLoss), {})
+        with pytest.raises(SettingError, match="expected the mixin first"):
+            type("Last", (type("Mine", (base,), {}), MixedLoss), {})
+
+    @pytest.mark.parametrize(("rows", "steps"), [(24, 3), (800, FIRST)])
+    def test_of_a_training_step_that_never_mixes(
+        self, rows: int, steps: int, tmp_path: Path
+    ) -> None:
+        class Own(Mixed):
+            training_step = Plain.training_step
+
+        said = rf"^{steps} training steps .* your training_step never called self\.mixed_loss"
+        with pytest.raises(SettingError, match=said):
+            _trainer(tmp_path, max_epochs=1).fit(Own(METHODS["mixup"]()), _loader(_rows(rows)))
+
     def test_of_a_module_without_a_method(self) -> None:
         class Without(MixedLoss, Plain):
             pass

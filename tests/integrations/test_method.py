@@ -5,16 +5,18 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import warnings
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mixup_multi import BetaShare, MixupE, Vicinal, staged
+from mixup_multi import BetaShare, MixupE, Vicinal, door, staged
 from mixup_multi.batch import Batch
 from mixup_multi.errors import PointError, SettingError
 from mixup_multi.integrations import Method
+from mixup_multi.integrations.loop.method import description
 from mixup_multi.streams import stream
 
 CLASSES = 3
@@ -204,6 +206,62 @@ def test_resumed_is_uninterrupted(name):
     resumed.load_state_dict(kept["method"])
     assert first + steps(resumed, again, 3) == whole
     assert len(set(whole)) == 6
+
+
+@pytest.mark.parametrize(
+    "other", [Method("mixup", alpha=0.2), Method("mixupe"), Method(MixupE(Vicinal(BetaShare(1.0))))]
+)
+def test_a_state_of_another_method_is_remarked_upon(other):
+    method = Method("mixup", classes=CLASSES, alpha=0.4)
+    with pytest.warns(UserWarning, match=r"the state is that of .*, and this is mixup\(alpha=0\.4"):
+        method.load_state_dict(other.state_dict())
+
+
+def test_a_state_of_the_same_method_or_of_old_is_not_remarked_upon(recwarn):
+    method = Method("mixup", classes=CLASSES, alpha=1.0)
+    state = Method("mixup", seed=3).state_dict()  # alpha = 1 is the default
+    method.load_state_dict(state)
+    method.load_state_dict({name: state[name] for name in state if name != "method"})
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("name", sorted(door.names("objectives")))
+def test_a_method_is_described_alike_each_time(name):
+    try:
+        twice = [description(name, {}) for _ in range(2)]
+    except SettingError:  # it has settings without a default
+        return
+    assert twice[0] == twice[1]
+    assert "0x" not in twice[0]
+
+
+def test_it_shows_its_name_and_settings():
+    method = Method("mixupe", classes=10, alpha=0.4)
+    assert repr(method) == "Method('mixupe', alpha=0.4, classes=10, seed=0)"
+    assert repr(Method(Vicinal())).startswith("Method(Vicinal(share=BetaShare(")
+
+
+@pytest.mark.parametrize(("wrong", "right"), [("clases", "classes"), ("seeds", "seed")])
+def test_a_misspelt_keyword_of_its_own_is_recognised(wrong, right):
+    with pytest.raises(SettingError, match=f"unknown setting '{wrong}'; did you mean '{right}'"):
+        Method("mixupe", **{wrong: 10})
+
+
+def test_mixing_at_all_points_of_a_model_without_any_is_remarked_upon_once():
+    method = Method("manifold_mixup", classes=CLASSES)
+    with pytest.warns(UserWarning, match="offers only 'input'") as caught:
+        method(nn.Linear(4, CLASSES).double(), *examples())
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        method(nn.Linear(4, CLASSES).double(), *examples())
+
+
+@pytest.mark.parametrize("name", ["mixup", "manifold_mixup"])
+def test_nothing_is_remarked_where_points_are_as_asked(name, recwarn):
+    model = nn.Linear(4, CLASSES).double() if name == "mixup" else network()
+    Method(name, classes=CLASSES)(model, *examples())
+    assert not recwarn.list
 
 
 def test_a_strange_state_is_refused():

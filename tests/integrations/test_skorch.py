@@ -247,13 +247,24 @@ class TestErrors:
     def test_of_a_mixin_of_skorch_that_would_not_mix(self) -> None:
         from skorch.hf import AccelerateMixin
 
-        class Wrong(AccelerateMixin, MixedNetClassifier):
-            pass
+        with pytest.raises(SettingError, match=r"AccelerateMixin stands before .*Wrong\(MixedLoss"):
 
-        from accelerate import Accelerator
+            class Wrong(AccelerateMixin, MixedNetClassifier):
+                pass
 
-        with pytest.raises(SettingError, match=r"Wrong\(MixedLoss, AccelerateMixin"):
-            Wrong(Net, accelerator=Accelerator(cpu=True), device=None, **SETTINGS).initialize()
+    def test_of_the_mixin_behind_the_net(self) -> None:
+        with pytest.raises(SettingError, match=r"NeuralNet stands before .*Last\(MixedLoss, "):
+
+            class Last(NeuralNetClassifier, MixedLoss):
+                pass
+
+    def test_of_a_training_step_that_never_mixes(self) -> None:
+        class Own(MixedNetClassifier):
+            def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+                return NeuralNetClassifier.train_step_single(self, batch, **fit_params)
+
+        with pytest.raises(SettingError, match=r"your train_step_single never called"):
+            _fit(Own(Net, method="mixup", **SETTINGS))
 
     def test_of_points_of_a_module_with_several_arguments(self) -> None:
         net = _mixed(at=("head",)).initialize()

@@ -9,6 +9,8 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 
 from mixup_multi import ERM
 from mixup_multi.sklearn import MixupClassifier, MixupRegressor
@@ -45,6 +47,34 @@ def test_a_bad_value_is_named_with_its_setting(kind: type, name: str) -> None:
     with pytest.raises(ValueError, match=rf"{name}\b.*(must be|expected)") as caught:
         model.fit(X, Y)
     assert repr(BAD[name]) in str(caught.value)
+
+
+def test_settings_of_the_method_are_parameters_of_their_own() -> None:
+    given = {"alpha": 0.4, "eta": 0.3}
+    model = MixupClassifier("mixupe", method_settings=given, **QUICK)
+    assert model.get_params()["method__alpha"] == 0.4
+    assert "method__alpha" not in model.get_params(deep=False)
+    twin = clone(model).set_params(method__alpha=1.0, epochs=3)
+    assert (twin.method_settings, twin.epochs) == ({"alpha": 1.0, "eta": 0.3}, 3)
+    assert model.method_settings == given == {"alpha": 0.4, "eta": 0.3}
+    both = clone(model).set_params(method__alpha=0.1, method_settings={"eta": 0.5})
+    assert both.method_settings == {"eta": 0.5, "alpha": 0.1}
+    assert clone(model).set_params(**model.get_params()).get_params() == model.get_params()
+
+
+def test_a_search_over_a_setting_of_the_method_trains_as_with_it() -> None:
+    pipeline = make_pipeline(MixupClassifier("mixup", **QUICK))
+    grid = {"mixupclassifier__method__alpha": [0.1, 1.0]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(X, Y)
+    alpha = search.best_params_["mixupclassifier__method__alpha"]
+    plain = MixupClassifier("mixup", method_settings={"alpha": alpha}, **QUICK).fit(X, Y)
+    assert np.array_equal(search.predict_proba(X), plain.predict_proba(X))
+
+
+def test_a_setting_that_the_method_does_not_have_is_named_with_the_nearest() -> None:
+    model = MixupClassifier("mixup", **QUICK).set_params(method__alpa=0.1)
+    with pytest.raises(ValueError, match="unknown setting 'alpa'; did you mean 'alpha'"):
+        model.fit(X, Y)
 
 
 @pytest.mark.parametrize("sizes", [(), (8, 2.5), "ab", [[8, 8]]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 from torch import nn
@@ -10,6 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 from mixup_multi.errors import SettingError
 from mixup_multi.objectives.mixupe import FORMS, MixupE
 from mixup_multi.objectives.objective import Objective
+from mixup_multi.points import offered_points
 
 
 def check_first_step(objective: Objective, model: nn.Module, *, fitted: bool) -> None:
@@ -25,6 +27,17 @@ def check_first_step(objective: Objective, model: nn.Module, *, fitted: bool) ->
             if not fitted:
                 _check_mean(part, model)
             _check_buffers(part, model)
+
+
+def tell_of_lacking_points(objective: Objective, model: nn.Module) -> None:
+    """Warn where all points of a model are mixed at, and there is only the input."""
+    everywhere = any(getattr(part, "points", None) == ("all",) for part in _all_parts(objective))
+    if everywhere and offered_points(model) == ("input",):
+        warnings.warn(
+            "the method mixes at any point of the model, and this model offers only 'input', so it"
+            " is the same as mixing inputs. Give it hidden points: staged(model, at=[...])",
+            stacklevel=4,
+        )
 
 
 def _all_parts(objective: Objective) -> Iterator[Objective]:

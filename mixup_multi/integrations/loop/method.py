@@ -6,8 +6,10 @@ its last step remembered. `Method` keeps those three for a loop that has nowhere
 
 from __future__ import annotations
 
+import re
+import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -19,7 +21,7 @@ from mixup_multi.batch import Batch
 from mixup_multi.bounds import Bounds
 from mixup_multi.errors import SettingError
 from mixup_multi.integrations.loop.averages import Averages
-from mixup_multi.integrations.loop.checks import check_first_step
+from mixup_multi.integrations.loop.checks import check_first_step, tell_of_lacking_points
 from mixup_multi.integrations.loop.labels import check_lengths, check_rows, targets_of
 from mixup_multi.integrations.loop.processes import rank
 from mixup_multi.integrations.loop.training_part import Inputs, training_part
@@ -73,8 +75,10 @@ class Method:
         seed: int = 0,
         **settings: Any,
     ) -> None:
-        self.objective = objective_of(objective, settings)
+        self.objective = objective_of(objective, settings, beside=("classes", "seed"))
         self.classes = classes
+        self._given = repr(objective) + "".join(f", {k}={v!r}" for k, v in settings.items())
+        self._described = description(objective, settings)
         self.terms: Terms | None = None
         self._kind = target_kind(self.objective)
         self._seed = seed
@@ -155,6 +159,11 @@ class Method:
         self._checked = None
         return self
 
+    @property
+    def steps(self) -> int:
+        """How many losses were computed, those before a checkpoint that was loaded included."""
+        return self._steps
+
     def record(self) -> dict[str, float]:
         """Return the means over rows of what was computed since the last record, and begin anew.
 
@@ -172,6 +181,7 @@ class Method:
         all processes. What `fit` found out is no part of it: call `fit` again.
         """
         return {
+            "method": self._described,
             "seed": self._seed,
             "steps": self._steps,
             "generator": self._generator.get_state(),
@@ -179,20 +189,31 @@ class Method:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state_dict` was taken.
+        """Go on from where `state_dict` was taken; a state of another method draws a warning.
 
         Raises:
             SettingError: it is no such state.
         """
-        lacking = [name for name in self.state_dict() if name not in state]
+        lacking = [name for name in self.state_dict() if name not in {"method", *state}]
         if lacking:
             raise SettingError(
                 f"the state lacks {', '.join(lacking)}: expected what Method.state_dict returned,"
                 f" got {', '.join(map(str, state)) or 'nothing'}"
             )
+        was = state.get("method", self._described)  # states of old have no name
+        if was != self._described:
+            warnings.warn(
+                f"the state is that of {was}, and this is {self._described}: the draws go on, but"
+                " the method is another one. Expected the one that the state was taken of",
+                stacklevel=2,
+            )
         self._seed, self._steps = int(state["seed"]), int(state["steps"])
         self._generator.set_state(state["generator"].cpu())
         self._memory = dict(state["memory"])
+
+    def __repr__(self) -> str:
+        """Return the method with the settings that were given."""
+        return f"Method({self._given}, classes={self.classes}, seed={self._seed})"
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what does not outlive the process."""
@@ -218,6 +239,8 @@ class Method:
         check_first_step(self.objective, model, fitted=self._fitted)
         if labels.dim() == 2 and labels.device.type not in ("cpu", "meta"):
             check_rows(labels, self._kind)  # those on the CPU have been looked at, in every step
+        if self.terms is None:  # once: frameworks wrap their model anew in each step
+            tell_of_lacking_points(self.objective, model)
         self._checked = weakref.ref(model)
 
     def _check_classes(self) -> None:
@@ -231,8 +254,15 @@ class Method:
             )
 
 
-def objective_of(given: str | Objective, settings: Mapping[str, Any]) -> Objective:
+def objective_of(
+    given: str | Objective, settings: Mapping[str, Any], beside: Iterable[str] = ()
+) -> Objective:
     """Return the objective of a name and its settings, or one that is given itself.
+
+    Args:
+        given: the name, or the objective.
+        settings: of the method.
+        beside: other keywords of the caller, to suggest for a misspelt one.
 
     Raises:
         SettingError: no such method or setting, or settings beside an objective.
@@ -243,6 +273,14 @@ def objective_of(given: str | Objective, settings: Mapping[str, Any]) -> Objecti
                 f"settings {', '.join(settings)} have no effect beside an objective: set them in it"
             )
         return given
-    resolved = door.check_settings(door.load_objective(given), settings)
+    resolved = door.check_settings(door.load_objective(given), settings, beside)
     made: Objective = door.build_objective({"name": given, **resolved})
     return made
+
+
+def description(given: str | Objective, settings: Mapping[str, Any]) -> str:
+    """Return a method with all its settings as text, the same in each process."""
+    if isinstance(given, Objective):
+        return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(given))
+    resolved = door.check_settings(door.load_objective(given), settings)
+    return f"{given}({', '.join(f'{name}={value!r}' for name, value in resolved.items())})"
