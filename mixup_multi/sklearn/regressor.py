@@ -20,7 +20,6 @@ from mixup_multi.sklearn.base import MixupEstimator
 from mixup_multi.sklearn.scaling import Scaling
 from mixup_multi.sklearn.training import mean_of_members
 
-
 _KINDS = {"distribution": "classes that exclude each other", "labels": "labels in [0, 1]"}
 
 

@@ -424,7 +424,9 @@ class TestModelsThatReadARowByItsLength:
         with pytest.raises(PointError, match="xlnet are .length, n"):
             self._ends(_classifier(XLNetConfig(**net)), "transformer.layer.1", alike)
         t5 = {"d_model": 8, "d_kv": 4, "d_ff": 8, "num_layers": 2, "num_heads": 2}
-        t5_like = _classifier(T5Config(**t5, vocab_size=30, eos_token_id=29, decoder_start_token_id=0))
+        t5_like = _classifier(
+            T5Config(**t5, vocab_size=30, eos_token_id=29, decoder_start_token_id=0)
+        )
         ids = alike["input_ids"].index_fill(1, torch.tensor([6]), 29)
         with pytest.raises(PointError, match="an encoder and a decoder"):
             self._ends(t5_like, "transformer.encoder.block.1", {"input_ids": ids})
