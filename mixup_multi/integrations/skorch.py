@@ -17,7 +17,7 @@ from mixup_multi.errors import SettingError
 from mixup_multi.extras import load_extra
 from mixup_multi.integrations.loop.method import Method
 from mixup_multi.integrations.loop.watch import check_order, not_used
-from mixup_multi.objectives.objective import Objective
+from mixup_multi.objectives.objective import Objective, target_kind
 from mixup_multi.points import staged
 from mixup_multi.tree import Tree
 
@@ -129,6 +129,8 @@ class MixedLoss:
         model = self._mixed_model(inputs, fit_params)
         if self.method_.classes is None and not labels.is_floating_point():
             self.method_.classes = _columns(model, inputs)
+        if target_kind(self.method_.objective) in ("labels", "numbers"):
+            model = _Column(model)
         return self.method_(model, inputs, labels)
 
     def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
@@ -218,6 +220,20 @@ class _Called(nn.Module):
         else:
             logits = self.module(inputs, **self.extra, **edits)
         return logits
+
+
+class _Column(nn.Module):
+    """A module of one number a row, as skorch's binary nets take them, `(n,)` or `(n, 1)`."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        if hasattr(module, "points"):
+            self.points = module.points
+
+    def forward(self, inputs: Tree, **edits: Any) -> Tensor:
+        logits: Tensor = self.module(inputs, **edits)
+        return logits[:, None] if logits.dim() == 1 else logits
 
 
 def _of_method(name: str) -> bool:

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skorch import NeuralNetClassifier, NeuralNetRegressor
+from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Checkpoint, EpochScoring
 from torch import Tensor, nn
 
@@ -283,3 +283,23 @@ def test_accelerate_trains_as_without(tmp_path: Path) -> None:
     accelerator = Accelerator(cpu=True)
     net = Accelerated(Net, accelerator=accelerator, device=None, **settings)
     _same(_fit(net), _fit(_mixed()))
+
+
+@pytest.mark.parametrize("at", [(), ("0",)])
+def test_a_binary_net_may_return_one_number_a_row(at: tuple[str, ...]) -> None:
+    """As skorch's own binary classifier: `(n,)` trains as `(n, 1)` does."""
+
+    class MixedBinary(MixedLoss, NeuralNetBinaryClassifier):
+        pass
+
+    X = np.random.default_rng(0).standard_normal((20, 4)).astype("float32")
+    y = (X[:, 0] > 0).astype("float32")
+    weights = []
+    for end in ((), (nn.Flatten(0),)):
+        torch.manual_seed(0)
+        net = MixedBinary(
+            nn.Sequential(nn.Linear(4, 1), *end), method="mixupe", method__loss="sigmoid", at=at,
+            max_epochs=2, train_split=None, verbose=0,
+        )  # fmt: skip
+        weights.append(net.fit(X, y).module_[0].weight)
+    assert torch.equal(*weights)

@@ -3,10 +3,10 @@
 import pytest
 import torch
 from heartbeats import ucr
-from mixup_multi.testing import check_adapter
 
 from mixup_multi.engine.source import Trial
 from mixup_multi.errors import DataError, MissingDataError
+from mixup_multi.testing import check_adapter
 
 
 def test_it_keeps_the_contract():
