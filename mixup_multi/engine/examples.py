@@ -38,7 +38,8 @@ class Examples:
         ids: one name an example, which does not depend on the split.
 
     Raises:
-        DataError: there are not as many inputs as labels and ids, or the inputs have one axis.
+        DataError: there are not as many inputs as labels and ids, the inputs have one axis or are
+            complex, or labels are no indices.
     """
 
     inputs: Tensor
@@ -52,22 +53,50 @@ class Examples:
                 f"inputs {tuple(self.inputs.shape)}, {lengths[1]} labels and {lengths[2]} ids:"
                 " expected inputs (N, c, ...), N labels and N ids; a single channel is (N, 1, ...)"
             )
+        if self.labels.dim() != 1 or self.labels.dtype != torch.int64:
+            raise DataError(
+                f"labels are {tuple(self.labels.shape)} of {self.labels.dtype}: expected (N,) int64"
+                " class indices; of one-hot rows give labels.argmax(1)"
+            )
+        if self.inputs.is_complex():
+            raise DataError(
+                f"inputs are {self.inputs.dtype}: expected real numbers; give real and imaginary"
+                " parts as channels, e.g. torch.view_as_real(inputs).movedim(-1, 1)"
+            )
 
     @classmethod
     def numbered(cls, prefix: str, inputs: Tensor | Array, labels: Tensor | Array) -> Self:
         """Return examples of tensors or arrays, with the ids `prefix0`, `prefix1`, ...
 
-        Inputs in float64 become float32.
+        Labels of any integer type, or bool, become int64. Inputs keep their type: `data_from`
+        standardises float64 as such, so that an offset is not rounded away.
+
+        Raises:
+            DataError: labels are no whole numbers (strings, floats), or inputs are no numbers.
         """
-        given = torch.as_tensor(inputs)
-        stored = given.float() if given.dtype == torch.float64 else given
+        stored, given = _numbers("inputs", inputs), _numbers("labels", labels)
+        if given.is_floating_point() or given.is_complex():
+            raise DataError(
+                f"labels are {given.dtype}: expected integers, the indices of classes; a fraction"
+                " or NaN would be cut off in silence. Mend them, then labels.astype('int64')"
+            )
         ids = [f"{prefix}{number}" for number in range(len(stored))]
-        return cls(stored, torch.as_tensor(labels).long(), ids)
+        return cls(stored, given.long(), ids)
 
     def take(self, rows: Rows) -> Examples:
         """Return the examples at `rows`."""
         index = torch.from_numpy(rows)
         return Examples(self.inputs[index], self.labels[index], [self.ids[row] for row in rows])
+
+
+def _numbers(what: str, given: Tensor | Array) -> Tensor:
+    try:
+        return torch.as_tensor(given)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{what} are no numbers ({error}): expected a tensor or an array of numbers; of names"
+            " np.unique(names, return_inverse=True) makes classes and indices"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -95,13 +124,16 @@ class Standard:
         std, mean = torch.std_mean(inputs.double(), axes, correction=0, keepdim=True)
         least, largest = inputs.amin(axes, keepdim=True), inputs.amax(axes, keepdim=True)
         factor = torch.where(least == largest, 0.0, 1 / std)
-        return cls(*(stat[0].float() for stat in (mean, factor, least, largest)))
+        return cls(*(stat[0].double() for stat in (mean, factor, least, largest)))
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """Return float32 inputs with mean 0 and standard deviation 1 in training."""
-        wide = inputs.float()
-        centred = wide - self.mean.to(wide.device, non_blocking=True)
-        return centred.mul_(self.factor.to(wide.device, non_blocking=True))
+        """Return float32 inputs with mean 0 and standard deviation 1 in training.
+
+        Inputs in float64 are centred as such; others in float32, which holds them.
+        """
+        wide = inputs if inputs.dtype == torch.float64 else inputs.float()
+        centred = wide - self.mean.to(wide, non_blocking=True)
+        return centred.mul_(self.factor.to(wide, non_blocking=True)).float()
 
     def bounds(self, like: Tensor) -> Bounds:
         """Return what a legal input is: each channel between its ends in training.
@@ -148,11 +180,18 @@ def data_from(
 
     Raises:
         SettingError: a share is out of range, or folds are asked of a published split.
-        DataError: inputs are not finite, ids repeat, a part is empty, or training lacks a class;
+        DataError: inputs are not finite, ids repeat, a part is empty, training lacks a class,
+            classes have no names of their own, or the published test part has another shape;
             inputs are integers (other than uint8) and not `codes`, or `codes` and no integers.
     """
     if isinstance(test, Examples) and trial.folds is not None:
         raise SettingError(f"{name} has a test part of its own and no folds: use trials instead")
+    _check_classes(name, classes)
+    if isinstance(test, Examples) and test.inputs.shape[1:] != examples.inputs.shape[1:]:
+        raise DataError(
+            f"{name}: an example is {tuple(examples.inputs.shape[1:])} in training and"
+            f" {tuple(test.inputs.shape[1:])} in the test part; expected one shape"
+        )
     parts = _parts(examples, trial, test, validation)
     _check(name, parts, classes)
     for part, held in parts.items():
@@ -217,6 +256,14 @@ def _check_type(name: str, part: str, inputs: Tensor, codes: bool) -> None:
             f"{name}: the {part} inputs are {kind}: expected floats, or uint8 pixels, which are"
             " standardised. Are they codes, such as token ids? data_from(..., codes=True) keeps"
             " them as they are. Are they numbers? Give inputs.float()."
+        )
+
+
+def _check_classes(name: str, classes: Sequence[str]) -> None:
+    if isinstance(classes, str) or len(set(classes)) < len(classes):
+        raise DataError(
+            f"{name}: classes are {classes!r}; expected a sequence of names, one of its own for"
+            " each class, e.g. ('cat', 'dog')"
         )
 
 

@@ -33,9 +33,9 @@ def parts(data: Data) -> list[Source]:
     return [part for part in (data.train, data.validation, data.test) if part is not None]
 
 
-def test_numbered_examples_are_float32_with_names_that_no_split_changes() -> None:
+def test_numbered_examples_have_names_that_no_split_changes() -> None:
     examples = Examples.numbered("row", np.ones((3, 1, 2)), np.array([0, 1, 0], dtype=np.int32))
-    assert (examples.inputs.dtype, examples.labels.dtype) == (torch.float32, torch.int64)
+    assert (examples.inputs.dtype, examples.labels.dtype) == (torch.float64, torch.int64)
     assert list(examples.ids) == ["row0", "row1", "row2"]
     pixels = Examples.numbered("row", np.zeros((2, 1, 2), np.uint8), np.array([0, 1]))
     assert pixels.inputs.dtype == torch.uint8
@@ -80,7 +80,8 @@ def test_inputs_are_standardised_by_the_training_part_alone() -> None:
     assert isinstance(data.test, TensorSource)
     stored = data.train.inputs  # type: ignore[attr-defined]
     mean, std = stored.mean((0, 2), keepdim=True), stored.std((0, 2), correction=0, keepdim=True)
-    torch.testing.assert_close(whole(data.test), (data.test.inputs - mean) / std)
+    expected = ((data.test.inputs - mean) / std).float()
+    torch.testing.assert_close(whole(data.test), expected)
 
 
 def test_bounds_are_the_training_parts_ends_in_standard_deviations() -> None:
@@ -227,3 +228,41 @@ def test_the_mean_is_of_what_a_model_reads() -> None:
     torch.testing.assert_close(prepared.mean(), pixels.float().mean(0) / 2)
     mixed = replace(stored, inputs={"numeric": pixels.float(), "categorical": pixels.long()})
     assert mixed.mean() is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (np.array([0.9, 1.9, 0.0]), "labels are torch.float64: expected integers"),
+        (np.array([0, np.nan, 1]), "NaN would be cut off"),
+        (np.array([[0], [1], [0]]), r"labels are \(3, 1\) of torch.int64"),
+        (np.eye(3, dtype=int), r"labels\.argmax\(1\)"),
+        (np.array(["a", "b", "a"]), "labels are no numbers .*return_inverse"),
+    ],
+)
+def test_labels_that_are_no_indices_are_refused(labels: np.ndarray, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        Examples.numbered("row", np.ones((3, 2)), labels)
+
+
+def test_complex_inputs_are_refused() -> None:
+    with pytest.raises(DataError, match="complex64: expected real numbers"):
+        Examples.numbered("row", torch.ones(3, 2, dtype=torch.complex64), torch.arange(3))
+
+
+@pytest.mark.parametrize("classes", [("a", "a"), "ab"])
+def test_classes_are_names_of_their_own(classes: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match="expected a sequence of names"):
+        data_from("d", some(), classes, Trial())
+
+
+def test_a_published_test_part_of_another_shape_is_refused() -> None:
+    other = Examples.numbered("test", torch.ones(4, 2, 6), torch.arange(4) % 2)
+    with pytest.raises(DataError, match=r"\(2, 5\) in training and \(2, 6\) in the test part"):
+        data_from("d", some(), CLASSES, Trial(), test=other)
+
+
+def test_an_offset_in_float64_is_not_rounded_away() -> None:
+    far = Examples.numbered("row", some().inputs + 1e9, some().labels)
+    near, moved = (data_from("d", one, CLASSES, Trial()) for one in (some(), far))
+    torch.testing.assert_close(whole(moved.train), whole(near.train), atol=1e-5, rtol=0)

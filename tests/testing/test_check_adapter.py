@@ -262,7 +262,7 @@ class OfTheBatch(Wander):
 
     def changed(self, source: Source, severity: int, seed: int) -> Source:
         def change(x: Tensor, draws: Draws) -> Tensor:
-            return x + x.mean(0, keepdim=True) + 0.1
+            return x + x.mean(0, keepdim=True) + 0.1 * severity
 
         return changed(cast(TensorSource, source), change, "batch", seed)
 

@@ -25,7 +25,7 @@ from mixup_multi_adapters.speech.fetch import fetch_release
 from mixup_multi_adapters.speech.prepared import Damaged, Prepared, prepare, reader
 from mixup_multi_adapters.speech.release import PARTS, read_split, recordings
 from mixup_multi_adapters.speech.stored import bounds_of, facts_of, front_end_of, way_back
-from mixup_multi_adapters.speech.task import Parts, task_clips
+from mixup_multi_adapters.speech.task import Parts, refuse_folds, task_clips
 from mixup_multi_adapters.speech.words import Words
 
 
@@ -70,7 +70,7 @@ class Release:
     def load(
         self,
         root: Path,
-        trial: Trial,  # noqa: ARG002 - the official split is that of every trial
+        trial: Trial,
         *,
         words: Words = "all",
         features: Features = "spectrogram",
@@ -83,7 +83,7 @@ class Release:
 
         Args:
             root: the data root.
-            trial: not used.
+            trial: the official split is that of every one; folds are refused.
             words: `all` of the release; the `thirty` of v0.01; the `ten` commands; `eleven`, with
                 `_unknown_` from the other words; `twelve`, with `_silence_` from the noise.
             features: `spectrogram` (1 x 161 x 101), `log_mel` (1 x mels x 101), or `waveform`
@@ -96,8 +96,9 @@ class Release:
 
         Raises:
             DataError: the release or what the task needs of it is not there, or is damaged.
-            SettingError: settings that exclude each other.
+            SettingError: settings that exclude each other, or folds.
         """
+        refuse_folds(self.name, trial)
         folder = Path(root) / self.folder
         if not folder.is_dir():
             raise missing(self.name, folder, self.archive)

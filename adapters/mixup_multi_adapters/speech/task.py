@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mixup_multi.errors import DataError
+from mixup_multi.engine.source import Trial
+from mixup_multi.errors import DataError, SettingError
 from mixup_multi_adapters.speech.audio import SECOND, samples_in
 from mixup_multi_adapters.speech.release import PARTS, Clip, Split, stamp
 from mixup_multi_adapters.speech.words import SILENCE, UNKNOWN
@@ -106,3 +107,11 @@ def _length(name: str, path: Path) -> int:
 def _piece(path: Path, start: int, gain: float) -> Clip:
     name = f"{SILENCE}/{path.stem}_{start}_{gain}.wav"
     return Clip(name, str(path), stamp(path.stat()), SILENCE, start, gain)
+
+
+def refuse_folds(name: str, trial: Trial) -> None:
+    """Raise `SettingError` where cross-validation is asked of a set with a test part of its own."""
+    if trial.folds is not None:
+        raise SettingError(
+            f"{name} has a test part of its own and no folds; remove the folds and use trials",
+        )

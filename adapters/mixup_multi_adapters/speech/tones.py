@@ -36,6 +36,7 @@ from mixup_multi_adapters.speech.stored import (
     stored_form,
     way_back,
 )
+from mixup_multi_adapters.speech.task import refuse_folds
 
 FORMANTS = {"a": (800.0, 1250.0), "e": (480.0, 1800.0), "i": (300.0, 2300.0), "u": (340.0, 850.0)}
 """The vowels' two lowest formants in Hz, roughly as spoken."""
@@ -47,7 +48,7 @@ _KNOTS = 100
 
 def load(
     root: Path,  # noqa: ARG001 - generated, so nothing is read
-    trial: Trial,  # noqa: ARG001 - every trial is tested on the same recordings
+    trial: Trial,
     *,
     speakers: int = 30,
     seed: int = 0,
@@ -59,7 +60,7 @@ def load(
 
     Args:
         root: not used.
-        trial: not used.
+        trial: every one is tested on the same recordings; folds are refused.
         speakers: how many there are; two thirds are for training, a sixth each for validation and
             test.
         seed: of the recordings.
@@ -68,8 +69,10 @@ def load(
         normalise: see `FrontEnd`.
 
     Raises:
-        SettingError: fewer than 6 or more than 200 speakers, or settings that exclude each other.
+        SettingError: fewer than 6 or more than 200 speakers, settings that exclude each other, or
+            folds.
     """
+    refuse_folds("tones", trial)
     if not 6 <= speakers <= 200:
         raise SettingError(f"speakers: {speakers}; expected 6 to 200")
     front_end = front_end_of(features, mels, normalise)
