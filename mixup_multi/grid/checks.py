@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
+from torch import nn
 
+from mixup_multi.batch import Batch, Joint
 from mixup_multi.engine.cohort_groups import may_join
 from mixup_multi.engine.fabric import require_fabric
 from mixup_multi.engine.source import Data
@@ -16,7 +18,10 @@ from mixup_multi.errors import DeviceError, MissingDataError, MixupMultiError, S
 from mixup_multi.grid.cells.cell import task_of
 from mixup_multi.grid.evaluate import evaluation_of, subject_of
 from mixup_multi.grid.folder.shelf import Shelf, Site, build_model
+from mixup_multi.objectives.objective import Draw, Objective
+from mixup_multi.points import flow_at, offered_points
 from mixup_multi.recipe.cell import Cell, Choice
+from mixup_multi.tree import leaves
 
 
 @dataclass
@@ -71,7 +76,7 @@ def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | bool:
         check_devices(objective, shelf.site.devices)
         sociable = may_join(job, model)
         batch = data.train.gather(torch.arange(min(2, len(data.train)))).to(shelf.site.device)
-        objective(model, batch, torch.Generator())  # a dry step, thrown away
+        _dry_steps(objective, model, batch)
         for entry in cell.evaluations:
             evaluation_of(entry).check(subject_of(cell, data, shelf.site))
     except MissingDataError as error:
@@ -82,6 +87,29 @@ def _check_cell(cell: Cell, shelf: Shelf) -> MissingDataError | bool:
     except Exception:  # a defect, not a mistake: recorded as the cell's failure when it is run
         return False
     return sociable
+
+
+def _dry_steps(objective: Objective, model: nn.Module, batch: Batch) -> None:
+    """Take a step, thrown away; where codes flow at a point, one for each that may be drawn."""
+    draw = objective.draw(batch.targets, torch.Generator())
+    objective.loss(model, batch, draw)
+    points = offered_points(model)
+    if len(points) < 2 or not any(_codes_flow(model, batch, name) for name in points):
+        return
+    for number in range(len(points)):
+        objective.loss(model, batch, _drawn_at(draw, (number + 0.5) / len(points)))
+
+
+def _codes_flow(model: nn.Module, batch: Batch, point: str) -> bool:
+    flow = flow_at(model, batch.inputs, point)
+    if isinstance(flow, Joint):
+        return True
+    return any(not leaf.is_floating_point() for leaf in leaves(flow))
+
+
+def _drawn_at(draw: Draw, where: float) -> Draw:
+    """Return the draw at another of the points."""
+    return replace(draw, where=where, inner=tuple(_drawn_at(one, where) for one in draw.inner))
 
 
 def check_validation(cells: Iterable[Cell], shelf: Shelf) -> None:

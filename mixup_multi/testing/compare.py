@@ -111,3 +111,15 @@ def shape_of(tensor: Any) -> str:
     if not isinstance(tensor, Tensor):
         return f"a {type(tensor).__name__}"
     return f"{tuple(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}"
+
+
+def unsound(inputs: Any) -> bool:
+    """Return whether floating inputs hold NaN or infinity."""
+    floats = [leaf for leaf in tensors_of(inputs) if leaf.is_floating_point()]
+    return not all(bool(leaf.isfinite().all()) for leaf in floats)
+
+
+def unsound_row(tensor: Tensor) -> int | None:
+    """Return the first row that holds NaN or infinity; None where there is none."""
+    rows = (~tensor.isfinite()).reshape(len(tensor), -1).any(1).nonzero().flatten().tolist()
+    return rows[0] if rows else None

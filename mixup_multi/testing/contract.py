@@ -2,7 +2,8 @@
 
 A rule is a function of a case (a member, with what is needed to try it) whose docstring says in
 one sentence what every member keeps to. It returns where the rule holds, and otherwise calls
-`broken` with what was found and how to mend it, or `skip` with why it has no meaning there.
+`broken` with what was found and how to mend it, `skip` with why it has no meaning there, or
+`unchecked` where another rule's mistake is in its way.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol
 
-from mixup_multi.errors import SettingError, did_you_mean
+import torch
 
-Status = Literal["passed", "failed", "skipped"]
+from mixup_multi.errors import MixupMultiError, SettingError, did_you_mean
+
+Status = Literal["passed", "failed", "skipped", "unchecked"]
 
 
 class Case(Protocol):
@@ -48,6 +52,10 @@ class _SkippedError(Exception):
     """A rule has no meaning for this member."""
 
 
+class _UncheckedError(Exception):
+    """A rule cannot be tried before another one's mistake is mended."""
+
+
 def broken(found: str, mend: str) -> NoReturn:
     """Say that a rule is broken: what was found, and how to mend it."""
     raise _BrokenError(found, mend)
@@ -62,6 +70,16 @@ def require(holds: bool, found: str, mend: str) -> None:
 def skip(why: str) -> NoReturn:
     """Say that a rule has no meaning for this member."""
     raise _SkippedError(why)
+
+
+def unchecked(why: str) -> NoReturn:
+    """Say that a rule cannot be tried before what another one has found is mended."""
+    raise _UncheckedError(why)
+
+
+def broken_by(error: Exception, mend: str, where: str = "") -> NoReturn:
+    """Say that a rule is broken by what was raised; a `MixupMultiError` says itself what to do."""
+    broken(where + raised(error), "" if isinstance(error, MixupMultiError) else mend)
 
 
 @dataclass(frozen=True)
@@ -86,10 +104,13 @@ class Rule:
             self.check(case)
         except _SkippedError as why:
             return Outcome(self, case.label, "skipped", str(why))
+        except _UncheckedError as why:
+            return Outcome(self, case.label, "unchecked", str(why))
         except _BrokenError as found:
             return Outcome(self, case.label, "failed", found.found, found.mend)
         except Exception as error:
-            return Outcome(self, case.label, "failed", raised(error), _MEND_RAISED, error)
+            mend = "" if isinstance(error, MixupMultiError) else _MEND_RAISED
+            return Outcome(self, case.label, "failed", raised(error), mend, error)
         return Outcome(self, case.label, "passed")
 
     def hold(self, case: Case) -> Outcome:
@@ -112,9 +133,10 @@ class Outcome:
     Attributes:
         rule: the rule.
         subject: what was looked at, e.g. `digits` of an adapter.
-        status: `passed`, `failed`, or `skipped` where the rule does not apply.
+        status: `passed`, `failed`, `skipped` where the rule does not apply, or `unchecked` where
+            another one's mistake is in its way.
         said: what was found, or why it does not apply.
-        mend: how to mend it.
+        mend: how to mend it; empty where what was found says it.
         error: what was raised unexpectedly, if anything.
     """
 
@@ -131,7 +153,8 @@ class Outcome:
         return f"{self.subject}: {self.rule.name}"
 
     def __str__(self) -> str:
-        return f"{self.name}\n  rule:  {self.rule.says}\n  found: {self.said}\n  mend:  {self.mend}"
+        mend = f"\n  mend:  {self.mend}" if self.mend else ""
+        return f"{self.name}\n  rule:  {self.rule.says}\n  found: {self.said}{mend}"
 
 
 @dataclass(frozen=True)
@@ -160,17 +183,30 @@ def report(member: str, outcomes: Sequence[Outcome]) -> Checked:
     """Return the report; raise one `ContractError` with all that is broken.
 
     Raises:
-        ContractError: one rule or more is broken.
+        ContractError: one rule or more is broken, or could not be tried.
     """
     failures = [outcome for outcome in outcomes if outcome.status == "failed"]
-    if not failures:
+    waiting = [outcome for outcome in outcomes if outcome.status == "unchecked"]
+    if not failures and not waiting:
         passed = tuple(outcome.name for outcome in outcomes if outcome.status == "passed")
         skipped = {one.name: one.said for one in outcomes if one.status == "skipped"}
         return Checked(member, passed, skipped)
     many = "1 rule" if len(failures) == 1 else f"{len(failures)} rules"
-    message = "\n\n".join([f"{member} breaks {many} of its contract", *map(str, failures)])
+    head = f"{member} breaks {many} of its contract" if failures else f"{member}: not checked"
+    message = "\n\n".join([head, *map(str, failures), *_waiting(waiting)])
     cause = next((one.error for one in failures if one.error is not None), None)
     raise ContractError(message, failures) from cause
+
+
+def _waiting(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a paragraph for each reason for which rules could not be tried."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for one in outcomes:
+        reasons.setdefault((one.subject, one.said), []).append(one.rule.name)
+    return [
+        f"{subject}: not checked: {', '.join(names)}\n  since: {why}"
+        for (subject, why), names in reasons.items()
+    ]
 
 
 def run(
@@ -214,8 +250,13 @@ def rule(*kinds: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None]
     return enter
 
 
+_OURS = tuple(str(Path(str(file)).parent) for file in (torch.__file__, Path(__file__).parent))
+
+
 def raised(error: BaseException) -> str:
-    """Return what was raised and where, for a message."""
+    """Return what was raised, and where in the code of the member, for a message."""
     frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    theirs = [frame for frame in frames if not frame.filename.startswith((*_OURS, "<"))]
+    deepest = (theirs or frames)[-1:]
+    where = "".join(f" at {frame.filename}:{frame.lineno}" for frame in deepest)
     return f"{type(error).__name__}: {error}{where}"

@@ -13,7 +13,7 @@ from mixup_multi.engine.source import Data, Dataset, Trial
 from mixup_multi.errors import SettingError
 from mixup_multi.objectives.losses import LOSSES
 from mixup_multi.testing.compare import global_generators_stay, same_bits, tensors_of
-from mixup_multi.testing.contract import broken, raised, require, rule, skip
+from mixup_multi.testing.contract import broken, broken_by, require, rule, skip
 from mixup_multi.testing.offers import DataCase
 from mixup_multi.testing.settings import alternatives, check_annotated
 
@@ -48,7 +48,7 @@ def it_loads(case: DataCase) -> None:
             data = case.load(root)
         except Exception as error:
             mend = "data without `fetch` and `size` needs no files; else read what is there"
-            broken(raised(error), mend)
+            broken_by(error, mend)
         require(isinstance(data, Data), f"load returned a {type(data).__name__}", "return Data")
         changed = sorted(_files(root / case.dataset.folder) ^ before)
         where = "only `fetch` writes below the root; what is prepared belongs in the cache"
@@ -124,9 +124,18 @@ def parts_are_disjoint(case: DataCase) -> None:
         for one in part.ids:
             if not isinstance(one, str):
                 broken(f"the {name} part has the id {one!r}", "an id is a string")
+            if seen.get(one) == name:
+                broken(
+                    f"two examples of the {name} part are called {one!r}",
+                    "number the rows before splitting: Examples.numbered",
+                )
             if one in seen:
-                broken(f"{one!r} is in the {name} part, and in {seen[one]}", "split rows, not ids")
-            seen[one] = f"the {name} part"
+                broken(
+                    f"{one!r} is in the {name} part, and in the {seen[one]} part",
+                    "number the rows of the file before splitting (Examples.numbered), and split"
+                    " rows, each into one part",
+                )
+            seen[one] = name
 
 
 FOLDS = 3

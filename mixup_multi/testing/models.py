@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
 
 from mixup_multi import door
 from mixup_multi.batch import Joint
-from mixup_multi.errors import PointError
-from mixup_multi.points import HasPoints
+from mixup_multi.engine.source import Source
+from mixup_multi.points import flow_at, offered_points
 from mixup_multi.streams import stream
 from mixup_multi.testing.compare import (
     alike,
@@ -20,17 +19,25 @@ from mixup_multi.testing.compare import (
     picture,
     shape_of,
     tensors_of,
+    unsound,
+    unsound_row,
 )
-from mixup_multi.testing.contract import broken, raised, require, rule, skip
+from mixup_multi.testing.contract import broken, broken_by, require, rule, skip, unchecked
 from mixup_multi.testing.objective_case import polite
 from mixup_multi.testing.offers import ModelCase
 from mixup_multi.testing.settings import check_annotated, check_described
-from mixup_multi.tree import Tree, tree_map
+from mixup_multi.tree import leaves
 
-_ONCE = "run the stages in order, and call edits[name] once on what enters the stage (Staged)"
+_FINITE = "no log or division of 0, no root of a negative number, no weights that were never filled"
+_READ = (
+    "a model reads all that a data set holds: build it by facts of the data that cover every part,"
+    " and give what training does not know a code of its own (unknown)"
+)
+_CHUNK = 128
 
 
-def _said(model: nn.Module, inputs: Any, **edits: Any) -> Tensor:
+def said_by(model: nn.Module, inputs: Any, **edits: Any) -> Tensor:
+    """Return what a model makes of inputs, without gradients."""
     with torch.no_grad():
         logits: Tensor = model(inputs, **edits)
     return logits
@@ -54,13 +61,14 @@ def it_is_built(case: ModelCase) -> None:
     mend = "build(data, **settings) returns an nn.Module, or raises SettingError"
     for data, error in case.attempts:
         if isinstance(error, Exception) and not polite(error):
-            broken(f"for {data.label}: {raised(error)}", mend)
+            broken_by(error, mend, f"for {data.label}: ")
         if not isinstance(error, nn.Module | Exception):
             broken(f"for {data.label} it is a {type(error).__name__}", mend)
     if not case.attempts:
         skip("no data set can be loaded here")
     if not any(isinstance(model, nn.Module) for _, model in case.attempts):
-        broken("; ".join(f"{data.label}: {error}" for data, error in case.attempts), mend)
+        refusals = "; ".join(f"{data.label}: {error}" for data, error in case.attempts)
+        broken(refusals, "offer a data set that it takes, or give its settings (settings=)")
 
 
 @rule("model")
@@ -76,20 +84,61 @@ def it_returns_logits(case: ModelCase) -> None:
     """It returns finite logits `(n, c)`, a column for each name of the data set's classes."""
     classes = len(case.data.classes)
     for n in (1, 2):
-        logits = _said(case.model, case.batch(n).inputs)
+        logits = said_by(case.model, case.batch(n).inputs)
         fits = isinstance(logits, Tensor) and logits.shape == (n, classes)
-        if not fits or not logits.is_floating_point() or not bool(logits.isfinite().all()):
+        if not fits or not logits.is_floating_point():
             broken(
                 f"{n} examples of {classes} classes gave {shape_of(logits)}",
-                "return finite logits (n, len(data.classes)), also for one example in evaluation",
+                "return logits (n, len(data.classes)), also for one example in evaluation",
             )
+        require(not unsound(logits), "logits hold NaN or infinity", _FINITE)
+
+
+@rule("model")
+def it_reads_every_part(case: ModelCase) -> None:
+    """It gives finite logits for examples of every part: up to 512 of codes, 16 of numbers.
+
+    A code may have no row in a table of the model; of numbers one is as good as another.
+    """
+    model = case.running
+    for name, part in case.source.parts.items():
+        rows = case.source.some(part)
+        leaves_read = tensors_of(part.gather(rows[:1]).inputs)
+        if all(leaf.is_floating_point() for leaf in leaves_read):
+            rows = rows[:: max(1, len(rows) // 16)]
+        for chunk in torch.split(rows, _CHUNK):
+            inputs = part.gather(chunk).inputs
+            if unsound(inputs):
+                unchecked(f"the {name} part holds NaN or infinity (see inputs_are_finite)")
+            try:
+                row = unsound_row(said_by(model, inputs))
+            except Exception as error:
+                _name_the_row(model, name, part, chunk, error)
+            if row is not None:
+                place = int(chunk[row])
+                broken(
+                    f"logits hold NaN for row {place} of the {name} part, {part.ids[place]!r}",
+                    _FINITE,
+                )
+
+
+def _name_the_row(
+    model: nn.Module, name: str, part: Source, rows: Tensor, error: Exception
+) -> NoReturn:
+    """Break the rule by the first example that cannot be read alone, or else by all of them."""
+    for row in rows.tolist():
+        try:
+            said_by(model, part.gather(torch.tensor([row])).inputs)
+        except Exception as alone:
+            broken_by(alone, _READ, f"row {row} of the {name} part, {part.ids[row]!r}: ")
+    broken_by(error, _READ, f"{len(rows)} rows of the {name} part together: ")
 
 
 @rule("model")
 def rows_do_not_see_each_other(case: ModelCase) -> None:
     """In evaluation a row's logits do not depend on the other rows of the batch."""
-    together = _said(case.model, case.batch(2).inputs)
-    alone = torch.cat([_said(case.model, one.inputs) for one in _single(case)])
+    together = said_by(case.running, case.batch(2).inputs)
+    alone = torch.cat([said_by(case.running, one.inputs) for one in _single(case)])
     if alone.shape != together.shape:
         skip("logits have no row for each example (see it_returns_logits)")
     off = float((together - alone).abs().max())
@@ -108,7 +157,7 @@ def evaluation_is_deterministic(case: ModelCase) -> None:
     """In evaluation the same inputs give the same logits, and no global generator is used."""
     mend = "nothing random in eval(): dropout by nn.Dropout, or `if self.training`"
     with global_generators_stay("a pass in evaluation", mend):
-        one, other = (_said(case.model, case.batch(2).inputs) for _ in range(2))
+        one, other = (said_by(case.running, case.batch(2).inputs) for _ in range(2))
     require(torch.equal(one, other), "two passes differ", mend)
 
 
@@ -117,7 +166,7 @@ def inputs_are_left_alone(case: ModelCase) -> None:
     """A pass does not change its inputs."""
     inputs = case.batch(2).inputs
     before = picture(tensors_of(inputs))
-    _said(case.model, inputs)
+    said_by(case.running, inputs)
     require(
         alike(before, picture(tensors_of(inputs))),
         "the inputs changed",
@@ -126,79 +175,10 @@ def inputs_are_left_alone(case: ModelCase) -> None:
 
 
 @rule("model")
-def it_offers_points(case: ModelCase) -> None:
-    """`points` is a tuple of names, each once; the first is where methods mix unless told."""
-    points = getattr(case.model, "points", None)
-    named = isinstance(points, tuple) and all(isinstance(name, str) for name in points)
-    if not named or not points or len(set(points)) != len(points):
-        broken(
-            f"points are {points!r}", "points = ('input', ...); `Staged` has those of its stages"
-        )
-
-
-def _points(case: ModelCase) -> tuple[str, ...]:
-    points = getattr(case.model, "points", ())
-    offers = isinstance(points, tuple) and points and isinstance(case.model, HasPoints)
-    return points if offers else skip("it offers no points (see it_offers_points)")
-
-
-@rule("model")
-def edits_run_once(case: ModelCase) -> None:
-    """Every point's edit is called once in a pass, and edits that change nothing change nothing."""
-    model, reached = case.model, list[str]()
-
-    def passing(point: str, flow: Tree) -> Tree:
-        reached.append(point)
-        return flow
-
-    edits = {name: partial(passing, name) for name in _points(case)}
-    plain = _said(model, case.batch(2).inputs)
-    edited = _said(model, case.batch(2).inputs, edits=edits)
-    times = {name: reached.count(name) for name in _points(case)}
-    wrong = [f"{name} {count} times" for name, count in times.items() if count != 1]
-    require(not wrong, f"edits were called: {', '.join(wrong)}", _ONCE)
-    require(torch.equal(plain, edited), "edits that return what they get changed logits", _ONCE)
-
-
-@rule("model")
-def edits_are_used(case: ModelCase) -> None:
-    """An edit at a point moves the logits; all rows the first one's at all, so are the logits."""
-    model, points = case.model, _points(case)
-    plain = _said(model, case.batch(2).inputs)
-    for name in points:
-        edited = _said(model, case.batch(2).inputs, edits={name: _all_first})
-        moved = not torch.equal(edited, plain) or torch.equal(plain, plain[:1].expand_as(plain))
-        require(moved, f"at {name} the logits stayed as they were", _ONCE)
-    edits = dict.fromkeys(points, _all_first)
-    everywhere = _said(model, case.batch(2).inputs, edits=edits)
-    off = float((everywhere - plain[:1]).abs().max())
-    limit = 1e-4 * max(1.0, float(plain.abs().max()))
-    if off > limit:
-        broken(f"with all rows the first one's, logits differ by {off:g}", _ONCE)
-
-
-def _all_first(flow: Tree) -> Tree:
-    """Return a flow all of whose rows are its first."""
-    if isinstance(flow, Joint):
-        return flow.examples_at(torch.zeros(2, dtype=torch.int64))
-    return tree_map(lambda leaf: leaf[:1].expand_as(leaf).clone(), flow)
-
-
-@rule("model")
-def unknown_points_are_refused(case: ModelCase) -> None:
-    """An edit at a point that is not offered raises `PointError`."""
-    mend = "check_points(self.points, tuple(edits)) of mixup_multi.points, at the start of forward"
-    _ = _points(case)
-    try:
-        _said(case.model, case.batch(2).inputs, edits={"nowhere": lambda flow: flow})
-    except PointError:
-        return
-    broken("an edit at 'nowhere' was passed over in silence", mend)
-
-
-@rule("model")
 def methods_train_it(case: ModelCase) -> None:
     """A step of erm, of mixup and of mixupe gives finite gradients, not all of them zero."""
+    _ = case.running
+    _can_be_mixed(case)
     model = case.make(case.data).train()
     for name in ("erm", "mixup", "mixupe"):
         settings = door.check_settings(door.load_objective(name), {"loss": case.data.loss})
@@ -213,19 +193,36 @@ def methods_train_it(case: ModelCase) -> None:
         require(any(bool(g.any()) for g in gradients), f"{name} gave no gradient", mend)
 
 
+def _can_be_mixed(case: ModelCase) -> None:
+    offered = offered_points(case.model)
+    if not offered:
+        unchecked("it offers no points (see it_offers_points)")
+    if codes_at(case, offered[0]):
+        unchecked(f"integers flow at its first point, {offered[0]!r} (see points_can_be_mixed)")
+
+
+def codes_at(case: ModelCase, point: str) -> str:
+    """Return type and shape of what flows at a point and has no mean; empty where all has one."""
+    flow = flow_at(case.running, case.batch(2).inputs, point)
+    if isinstance(flow, Joint):
+        return f"a {type(flow).__name__}, of which no row is an example"
+    return next((shape_of(leaf) for leaf in leaves(flow) if not leaf.is_floating_point()), "")
+
+
 @rule("model")
 def weights_can_be_kept(case: ModelCase) -> None:
     """Built anew by the same seed, with its saved weights, a model predicts as it did.
 
     Weights are loaded as tensors only, without running code.
     """
+    _ = case.running
     model = case.make(case.data)
     with torch.no_grad():
         for number, weight in enumerate(model.parameters()):
             weight.add_(torch.full_like(weight, 1e-3 * (1 + number % 3)))
         model.train()
         model(case.batch(2).inputs)  # statistics move
-    said = _said(model.eval(), case.batch(2).inputs)
+    said = said_by(model.eval(), case.batch(2).inputs)
     file = io.BytesIO()
     torch.save(model.state_dict(), file)
     file.seek(0)
@@ -234,6 +231,6 @@ def weights_can_be_kept(case: ModelCase) -> None:
     try:
         again.load_state_dict(torch.load(file, weights_only=True))
     except Exception as error:
-        broken(raised(error), mend)
-    off = float((_said(again.eval(), case.batch(2).inputs) - said).abs().max())
+        broken_by(error, mend)
+    off = float((said_by(again.eval(), case.batch(2).inputs) - said).abs().max())
     require(off <= 1e-5 * max(1.0, float(said.abs().max())), f"logits differ by {off:g}", mend)

@@ -17,8 +17,8 @@ from mixup_multi import door
 from mixup_multi.batch import Batch, Joint
 from mixup_multi.engine.source import Data, Dataset, Source, Trial
 from mixup_multi.errors import MissingDataError
-from mixup_multi.testing.compare import tensors_of
-from mixup_multi.testing.contract import skip
+from mixup_multi.testing.compare import tensors_of, unsound
+from mixup_multi.testing.contract import skip, unchecked
 
 _LOADS_NOT = "it does not load (see it_loads)"
 _FIRST = Trial()
@@ -184,14 +184,39 @@ class ModelCase:
         return taken[0] if taken else skip("it was built for no data set (see it_is_built)")
 
     @property
-    def data(self) -> Data:
+    def source(self) -> DataCase:
         """The data set for which the model is built."""
-        return self.fitting[0].data
+        return self.fitting[0]
+
+    @property
+    def data(self) -> Data:
+        """The same, loaded."""
+        return self.source.data
 
     @property
     def model(self) -> nn.Module:
         """The model, in evaluation mode."""
         return self.fitting[1].eval()
+
+    @cached_property
+    def flaw(self) -> str:
+        """Why nothing can be learnt of the model by running it; empty where a pass succeeds."""
+        inputs = self.batch(2).inputs
+        if unsound(inputs):
+            return "its inputs hold NaN or infinity (see inputs_are_finite)"
+        try:
+            with torch.no_grad():
+                logits = self.model(inputs)
+        except Exception as error:
+            return f"the model raised {type(error).__name__} (see it_returns_logits)"
+        if isinstance(logits, Tensor) and unsound(logits):
+            return "logits hold NaN or infinity (see it_returns_logits)"
+        return ""
+
+    @property
+    def running(self) -> nn.Module:
+        """The model, in evaluation mode; the rule cannot be tried where a plain pass fails."""
+        return unchecked(self.flaw) if self.flaw else self.model
 
     def batch(self, n: int) -> Batch:
         """Return the first n training examples."""

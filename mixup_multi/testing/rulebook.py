@@ -11,6 +11,7 @@ from mixup_multi.testing import (  # noqa: F401
     blends,
     datasets,
     evaluations,
+    model_points,
     models,
     objective_steps,
     objective_values,

@@ -14,8 +14,10 @@ from mixup_multi.testing.compare import (
     same_bits,
     shape_of,
     tensors_of,
+    unsound,
+    unsound_row,
 )
-from mixup_multi.testing.contract import broken, require, rule, skip
+from mixup_multi.testing.contract import broken, require, rule, skip, unchecked
 from mixup_multi.testing.offers import SOME, DataCase, rows_of
 from mixup_multi.tree import leaves, tree_map
 
@@ -31,9 +33,12 @@ def inputs_are_finite(case: DataCase) -> None:
     """What a model reads has no NaN and no infinity, in any part."""
     for name, batch in case.read.items():
         for leaf in tensors_of(batch.inputs):
-            if leaf.is_floating_point() and not bool(leaf.isfinite().all()):
+            row = unsound_row(leaf) if leaf.is_floating_point() else None
+            if row is not None:
+                place = int(case.some(case.parts[name])[row]) if len(leaf) == len(batch) else row
                 broken(
-                    f"the {name} part has NaN or infinite inputs",
+                    f"the {name} part has NaN or infinite inputs, first in row {place},"
+                    f" {case.parts[name].ids[place]!r}",
                     "impute them in the loader; engine.source.check_finite names the row",
                 )
 
@@ -52,6 +57,14 @@ def gather_keeps_the_order(case: DataCase) -> None:
         for place, row in enumerate(index):
             one = part.gather(torch.tensor([row]))
             pairs = zip(tensors_of(one.inputs), rows_of(batch.inputs, [place]), strict=True)
+            for alone, within in pairs:
+                if alone.shape != within.shape:
+                    broken(
+                        f"example {row} of the {name} part is {tuple(alone.shape)} alone, and"
+                        f" {tuple(within.shape)} in a batch",
+                        "pad to one length in the loader",
+                    )
+            pairs = zip(tensors_of(one.inputs), rows_of(batch.inputs, [place]), strict=True)
             near = all(_near(alone, within) for alone, within in pairs)
             require(near, f"example {row} is another one when it is gathered alone", mend)
         wanted = as_targets(part.labels[torch.tensor(index)], batch.targets.shape[1])
@@ -60,10 +73,8 @@ def gather_keeps_the_order(case: DataCase) -> None:
 
 
 def _near(one: torch.Tensor, other: torch.Tensor) -> bool:
-    if one.shape != other.shape:
-        return False
-    scale = max(1.0, float(one.abs().max()) if one.numel() else 0.0)
-    return torch.allclose(one.double(), other.double(), rtol=0, atol=1e-3 * scale)
+    scale = max(1.0, float(one.nan_to_num(0.0, 0.0, 0.0).abs().max()) if one.numel() else 0.0)
+    return torch.allclose(one.double(), other.double(), rtol=0, atol=1e-3 * scale, equal_nan=True)
 
 
 @rule("dataset")
@@ -117,7 +128,7 @@ def augmentation_keeps_form_and_labels(case: DataCase) -> None:
         broken("augmentation changed the targets", "it changes inputs only")
     for one, other in zip(tensors_of(plain.inputs), tensors_of(new.inputs), strict=True):
         fits = one.dtype == other.dtype and one.shape == other.shape
-        finite = not other.is_floating_point() or bool(other.isfinite().all())
+        finite = not unsound(other) or unsound(one)
         require(fits and finite, f"{shape_of(one)} became {shape_of(other)}", "keep the form")
 
 
@@ -147,6 +158,8 @@ def the_mean_is_the_mean(case: DataCase) -> None:
     for chunk in torch.split(torch.arange(len(train)), SOME):
         inputs = tree_map(lambda leaf: leaf.double().sum(0), train.gather(chunk).inputs)
         sums = inputs if sums is None else tree_map(torch.add, sums, inputs)
+    if unsound(sums):
+        unchecked("inputs hold NaN or infinity (see inputs_are_finite)")
     pairs = zip(leaves(mean), leaves(sums), strict=True)
     off = max(float((one.double() - total / len(train)).abs().max()) for one, total in pairs)
     require(off < 1e-4, f"it is off by {off:g}", "average what `gather` returns, in float64")

@@ -216,7 +216,7 @@ def test_pixels_are_standardised_and_floats_are_no_codes() -> None:
     pixels = data_from("d", words(dtype=torch.uint8), CLASSES, Trial())
     assert whole(pixels.train).dtype == torch.float32
     assert pixels.train.mean() is not None
-    with pytest.raises(DataError, match="float32, with codes=True: expected integers"):
+    with pytest.raises(DataError, match="float64, with codes=True: expected integers"):
         data_from("d", some(), CLASSES, Trial(), codes=True)
 
 

@@ -156,6 +156,11 @@ def elsewhere(self: TensorSource, device: Any) -> Source:
     return TensorSource(**{**kept, "inputs": self.inputs + 1})
 
 
+def trimmed(self: TensorSource, index: Tensor, generator: Generator | None = None) -> Batch:
+    batch = TensorSource.gather(self, index, generator)
+    return replace(batch, inputs=batch.inputs[:, : 10 + min(2, len(index) - 1)])
+
+
 def numbers(self: TensorSource) -> Tensor:
     return cast(Tensor, TensorSource.mean(self)) + 1
 
@@ -194,7 +199,10 @@ OF_DATASETS: dict[str, tuple[Any, str]] = {
     "targets_fit_the_loss": (with_dataset(data=soft), r"from 0 to 0\.9, and sum to 1 up to 0\.1"),
     "training_has_every_class": (with_dataset(data=no_fast_ones), "no training example of fast"),
     "notes_are_sentences": (with_dataset(notes="Synthetic."), "notes are 'Synthetic.'"),
-    "inputs_are_finite": (with_dataset(data=nan), "the test part has NaN or infinite inputs"),
+    "inputs_are_finite": (
+        with_dataset(data=nan),
+        r"the test part has NaN or infinite inputs, first in row 3, '\d+'",
+    ),
     "gather_keeps_the_order": (source(gather=sorted_rows), "example 53 is another one"),
     "gather_copies": (source(gather=views), "set to 0 came back as 0\n.*return copies"),
     "without_a_generator_nothing_is_random": (source(gather=quiet_noise), "gather changed torch's"),
@@ -303,6 +311,16 @@ MORE: list[tuple[str, Any, str]] = [
     ("it_loads", with_dataset(load=label_missing), "DataError: row 3: its label is missing"),
     ("it_loads", with_dataset(load=lambda root, trial: None), "load returned .*NoneType"),
     ("classes_have_names", with_dataset(classes=CLASSES[:2]), "with 2 names"),
+    (
+        "parts_are_disjoint",
+        with_dataset(train_ids=["a", "a", *map(str, range(900, 952))]),
+        "two examples of the train part are called 'a'\n.*Examples.numbered",
+    ),
+    (
+        "gather_keeps_the_order",
+        source(gather=trimmed),
+        r"example \d+ of the train part is \(1, \d+\) alone, and \(1, 12\).*\n.*pad to one length",
+    ),
     ("targets_fit_the_loss", with_dataset(loss="hinge"), "loss is 'hinge'\n.*softmax"),
     ("training_has_every_class", with_dataset(loss="squared"), "training numbers have mean"),
     ("without_a_generator_nothing_is_random", source(gather=noisy), "gather changed torch's"),

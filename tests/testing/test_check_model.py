@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from beats import net, with_model
+from beats import load, net, with_model
 from proofs import breaks_only, each, is_complete
 from torch import Tensor, nn
 
-from mixup_multi.engine.source import Data
+from mixup_multi.engine.source import Data, Trial
 from mixup_multi.errors import PointError, SettingError
 from mixup_multi.points import Staged
 from mixup_multi.testing import check_adapter
@@ -115,6 +116,22 @@ def forgiving(self: Good, x: Tensor, edits: Any = None) -> Tensor:
     return Good.forward(self, x, known)
 
 
+def blind(self: Good, logits: Tensor, x: Tensor) -> Tensor:
+    """Fail at an example that is in the test part only."""
+    odd = load(Path(), Trial()).test.gather(torch.tensor([3])).inputs
+    if not self.training and bool((x == odd).all(1).any()):
+        raise IndexError("index out of range in self")
+    return logits
+
+
+def whole_numbers(self: Good, name: str, flow: Tensor, edits: Any) -> Tensor:
+    """Let codes flow at the hidden point, in what is edited and in what is not."""
+    if name == "input":
+        return Good.edited(self, name, flow, edits)
+    codes = (1000 * flow).round().long()
+    return Good.edited(self, name, codes, edits).to(flow) / 1000 + flow - flow.detach()
+
+
 def frozen(self: Good, logits: Tensor, x: Tensor) -> Tensor:
     return logits + (0 * logits.detach().sum() / 0 * logits if self.training else 0)
 
@@ -131,15 +148,23 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "it_is_built": (not_built, "for good: KeyError: 'features'"),
     "weights_come_from_the_seed": (of_its_own_seed, "the weights differ"),
     "it_returns_logits": (bad(said=lambda self, logits, x: logits.squeeze(0)), r"1 examples of 3"),
+    "it_reads_every_part": (
+        bad(said=blind),
+        r"row 3 of the test part, '\d+': IndexError.* at .*test_check_model.py:",
+    ),
     "rows_do_not_see_each_other": (bad(said=centred), "alone, logits differ by"),
     "evaluation_is_deterministic": (bad(said=noisy), "a pass in evaluation changed torch's"),
     "inputs_are_left_alone": (bad(said=doubling), "the inputs changed"),
+    "methods_train_it": (bad(said=frozen), "erm gave NaN or infinite gradients"),
+    "weights_can_be_kept": (bad(said=remembering), "logits differ by .*\n.*registered buffer"),
     "it_offers_points": (bad(__init__=listed), r"points are \['input', 'hidden'\]"),
     "edits_run_once": (bad(edited=twice), "edits were called: input 2 times, hidden 2 times"),
     "edits_are_used": (bad(edited=unused), "at input the logits stayed as they were"),
     "unknown_points_are_refused": (bad(forward=forgiving), "'nowhere' was passed over in silence"),
-    "methods_train_it": (bad(said=frozen), "erm gave NaN or infinite gradients"),
-    "weights_can_be_kept": (bad(said=remembering), "logits differ by .*\n.*registered buffer"),
+    "points_can_be_mixed": (
+        bad(edited=whole_numbers),
+        r"at 'hidden' flows \(2, 8\) of int64, which has no mean\n.*leave 'hidden' out",
+    ),
 }
 
 
@@ -165,3 +190,40 @@ def picky(data: Data) -> nn.Module:
 def test_a_model_that_is_built_for_no_data_set_is_found() -> None:
     with pytest.raises(AssertionError, match="good: images are wanted"):
         check_adapter(with_model(picky))
+
+
+def raising(self: Good, logits: Tensor, x: Tensor) -> Tensor:
+    raise KeyError("head")
+
+
+def of_nan(self: Good, logits: Tensor, x: Tensor) -> Tensor:
+    return logits * torch.nan
+
+
+@pytest.mark.parametrize(
+    ("said", "found", "since"),
+    [
+        (raising, "KeyError: 'head' at .*test_check_model.py", "the model raised KeyError"),
+        (of_nan, "logits hold NaN", "logits hold NaN"),
+    ],
+)
+def test_what_follows_from_a_failed_pass_is_not_said_again(
+    said: Any, found: str, since: str
+) -> None:
+    breaks_only(
+        "it_returns_logits", lambda: check_adapter(with_model(bad(said=said)), only="bad"), found
+    )
+    message = rf"(?s)not checked: it_reads_every_part, .*points_can_be_mixed\n  since: {since}"
+    with pytest.raises(AssertionError, match=message):
+        check_adapter(with_model(bad(said=said)), only="bad")
+    with pytest.raises(AssertionError, match="not checked: edits_run_once"):
+        check_adapter(with_model(bad(said=said)), only="edits_run_once")
+
+
+def test_an_error_that_says_its_mend_gets_no_other() -> None:
+    def refuses(self: Good, logits: Tensor, x: Tensor) -> Tensor:
+        raise PointError("choose another point")
+
+    with pytest.raises(AssertionError, match="choose another point") as caught:
+        check_adapter(with_model(bad(said=refuses)), only="it_returns_logits")
+    assert "nothing may be raised" not in str(caught.value)
