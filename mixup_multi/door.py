@@ -38,7 +38,7 @@ __all__ = [
     "make",
 ]
 
-LATER = ("p", "bandwidth", "task")
+LATER = ("p", "bandwidth", "task", "separator")
 """Settings that methods and data sets of earlier versions did not have; see `check_settings`."""
 
 

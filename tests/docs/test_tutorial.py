@@ -19,6 +19,9 @@ from pathlib import Path
 
 import pytest
 from command_line import Said, invoke
+from pandas._libs.parsers import STR_NA_VALUES
+
+from mixup_multi_adapters.tabular.files import read_frame
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial"
 FILES = tuple(path for path in (TUTORIAL / "files").iterdir() if path.is_file())
@@ -98,6 +101,25 @@ def test_every_page_is_run_and_every_file_shown() -> None:
     text = "".join((TUTORIAL / f"{page}.md").read_text() for page in PAGES)
     shown = set(re.findall(r"\{literalinclude\} files/(\S+)", text))
     assert shown == {file.name for file in FILES}
+
+
+def test_the_words_for_a_gap_are_those_that_are_read_as_one(tmp_path: Path) -> None:
+    text = (TUTORIAL / "own_table.md").read_text()
+    listed = re.search(r"- A gap is (?P<words>.*?)\. So", text, re.DOTALL)
+    assert listed is not None
+    words = re.findall(r"`([^`]+)`", listed["words"])
+    others = ["-", "missing", "-999", "unknown"]
+    (tmp_path / "gaps.csv").write_text("a,b\n" + "".join(f"{w},1\n" for w in [*words, *others]))
+    column = read_frame("gaps", tmp_path / "gaps.csv")["a"]
+    assert column.isna().tolist() == [True] * len(words) + [False] * len(others)
+    assert set(words) == {"?", *STR_NA_VALUES} - {""}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_read_as_markdown_links_the_files_that_it_includes(page: str) -> None:
+    text = (TUTORIAL / f"{page}.md").read_text()
+    for name in re.findall(r"\{literalinclude\} files/(\S+)", text):
+        assert f"[{name}](files/{name})" in text
 
 
 LINE = "[1/35] Pumps / MLP: test error 12.34 %"

@@ -6,7 +6,9 @@ parquet dictionary); text that declares nothing stays text and is judged in `col
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +21,12 @@ Attribute = tuple[str, str | list[str]]
 """An ARFF column: its name, and its type's name or its nominal levels."""
 
 
-def read_frame(name: str, path: Path) -> pd.DataFrame:
-    """Read a table with one row an example and unique column names.
+SEPARATORS = (",", ";", "\t", "|", " ")
+"""Between the names of a CSV's header, as far as we guess in a message."""
+
+
+def read_frame(name: str, path: Path, separator: str = ",") -> pd.DataFrame:
+    """Read a table with one row an example and unique column names; `separator` is a CSV's.
 
     Missing values are pandas' usual markers (`""`, `NA`, `NaN`, ...) and `?` in a CSV, `?` in an
     ARFF (dense or sparse), nulls in a parquet.
@@ -28,8 +34,12 @@ def read_frame(name: str, path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is of another kind or cannot be read.
     """
-    readers = {".csv": _read_csv, ".arff": _read_arff, ".parquet": _read_parquet}
-    readers[".pq"] = _read_parquet
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
+        ".csv": partial(_read_csv, separator=separator),
+        ".arff": _read_arff,
+        ".parquet": _read_parquet,
+        ".pq": _read_parquet,
+    }
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise DataError(
@@ -40,12 +50,13 @@ def read_frame(name: str, path: Path) -> pd.DataFrame:
     except DataError:
         raise
     except Exception as error:  # three libraries' parsers, each with exceptions of its own
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise DataError(
-            f"{name}: {path} cannot be read as {path.suffix[1:]}"
-            f" ({type(error).__name__}: {error}). Mend the file or fetch it again."
+            f"{name}: {path} cannot be read as {path.suffix[1:]} ({said})."
+            f" Mend the file, or get another copy.{_separator_hint(path, separator)}"
         ) from None
     frame.columns = frame.columns.map(str)
-    _check_shape(name, path, frame)
+    _check_shape(name, path, frame, _separator_hint(path, separator))
     return frame
 
 
@@ -62,21 +73,39 @@ def check_file(name: str, path: Path) -> None:
     )
 
 
-def _check_shape(name: str, path: Path, frame: pd.DataFrame) -> None:
+def _separator_hint(path: Path, separator: str) -> str:
+    """Return which separator a CSV seems to have, where it is another; empty where not."""
+    if path.suffix.lower() != ".csv":
+        return ""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        header = file.readline()
+    seen = max(SEPARATORS, key=header.count)
+    if header.count(seen) <= header.count(separator):
+        return ""
+    shown = {"\t": "a tab", " ": "a space"}.get(seen, f"{seen!r}")
+    return (
+        f" Its header has {shown} between names, not {separator!r}: set"
+        f" separator: {json.dumps(seen)} (data set file)."
+    )
+
+
+def _check_shape(name: str, path: Path, frame: pd.DataFrame, hint: str) -> None:
     if not frame.columns.is_unique:
         twice = sorted(set(frame.columns[frame.columns.duplicated()]))
         raise DataError(f"{name}: {path} has several columns called {', '.join(twice[:8])}")
     if frame.shape[0] == 0 or frame.shape[1] < 2:
         raise DataError(
             f"{name}: {path} has {frame.shape[0]} rows and {frame.shape[1]} columns;"
-            " expected at least one row, one feature and a target"
+            f" expected at least one row, one feature and a target.{hint}"
         )
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path, separator: str) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.read_csv(path, na_values=["?"], skipinitialspace=True, low_memory=False)
+    return pd.read_csv(
+        path, sep=separator, na_values=["?"], skipinitialspace=True, low_memory=False
+    )
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from mixup_multi.engine.cache import content_key
 from mixup_multi.engine.shift import Shifts
@@ -13,9 +16,12 @@ from .corruptions import table_corruptions
 from .encode import Encoder, fit_encoder
 from .fit import EncodeSettings
 from .layout import Columns
-from .split import SplitSettings, divide
+from .split import Parts, SplitSettings, divide
 from .table import Table
 from .targets import REGRESSION_NOTE, Targets, fit_targets, groups_of
+
+MOST_NAMED = 8
+"""Classes that one note names."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def split_and_encode(
         classes=table.classes,
         key=_key(table, encode),
         loss=targets.loss,
-        notes=_notes(table, encoder),
+        notes=(*_notes(table, encoder), *_rare(table, parts)),
         facts={
             "rows": len(table.labels),
             "features": table.features,
@@ -112,3 +118,25 @@ def _notes(table: Table, encoder: Encoder) -> tuple[str, ...]:
     if unused:
         notes.append(f"{unused} columns without a training value left out")
     return tuple(notes)
+
+
+def _rare(table: Table, parts: Parts) -> Iterator[str]:
+    """Yield a note on classes that the test or validation part lacks, and so says nothing of."""
+    if table.task == "regression":
+        return
+    counts = np.bincount(table.labels, minlength=len(table.classes))
+    lacking: dict[str, list[str]] = {}
+    for number, label in enumerate(table.classes):
+        where = " or ".join(
+            part
+            for part, rows in (("test", parts.test), ("validation", parts.validation))
+            if rows is not None and not (table.labels[rows] == number).any()
+        )
+        if where:
+            rows = f"{counts[number]} {'row' if counts[number] == 1 else 'rows'}"
+            lacking.setdefault(where, []).append(f"{label!r} ({rows})")
+    for where, classes in lacking.items():
+        named = ", ".join(classes[:MOST_NAMED])
+        more = f" and {len(classes) - MOST_NAMED} more" if len(classes) > MOST_NAMED else ""
+        kind = "class" if len(classes) == 1 else "classes"
+        yield f"without a row in {where}: {kind} {named}{more}"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mixup_multi.engine.source import Data, Trial, missing
-from mixup_multi.errors import DataError, did_you_mean
+from mixup_multi.errors import DataError, SettingError, did_you_mean
 
 from .fit import Categorical, EncodeSettings, Scale
 from .load import split_and_encode
@@ -144,6 +144,7 @@ def load_file(
     indicator: bool = True,
     scale: Scale = "standard",
     categorical: Categorical = "onehot",
+    separator: str = ",",
 ) -> Data:
     """Load a table of your own; `table_loader` tells the settings that are not told here.
 
@@ -160,13 +161,18 @@ def load_file(
         indicator: whether missing numbers are flagged.
         scale: whether numeric columns are standardised.
         categorical: one-hot columns, or codes to embed.
+        separator: what stands between a CSV's values, one letter: `,`, `;`, a tab, ...
 
     Raises:
         SettingError: a column that is named does not exist, or a setting is out of range.
         DataError: the file is missing, damaged, or does not hold the task.
     """
+    if len(separator) != 1:
+        raise SettingError(
+            f"separator: {separator!r}; expected one letter, e.g. ';' or \"\\t\"", ("separator",)
+        )
     file = root / Path(path).expanduser()
-    content = read_table(file.name, file, target, ignore, task=task)
+    content = read_table(file.name, file, target, ignore, task=task, separator=separator)
     shares = SplitSettings(test, validation, split)
     encode = EncodeSettings(indicator, scale, categorical)
     return split_and_encode(file.stem, content, trial, shares, encode)

@@ -32,6 +32,7 @@ def read_table(
     ignore: Sequence[str] = (),
     left_out: Sequence[str] = (),
     task: Task = "classification",
+    separator: str = ",",
 ) -> Table:
     """Read a file's table, keeping a copy in the cache where it took long to parse.
 
@@ -42,19 +43,20 @@ def read_table(
         ignore: columns to leave out; each has to exist.
         left_out: columns to leave out where they exist.
         task: whether the target's classes or its numbers are to be predicted.
+        separator: what stands between a CSV's values.
 
     Raises:
         SettingError: `target` or a name in `ignore` is no column.
         DataError: the file is missing, cannot be read, or does not hold the task.
     """
     check_file(name, path)
-    asked = json.dumps([FORMAT, path.suffix, target, list(ignore), list(left_out), task])
+    asked = json.dumps([FORMAT, path.suffix, target, list(ignore), list(left_out), task, separator])
     copy = Path("tabular", f"{content_key(path, asked)}.npz")
     known = _read_copy(copy)
     if known is not None:
         return known
     start = time.perf_counter()
-    frame = read_frame(name, path)
+    frame = read_frame(name, path, separator)
     target = str(frame.columns[-1]) if target is None else target
     table = table_of(name, frame, target, [*ignore, *(c for c in left_out if c in frame)], task)
     if time.perf_counter() - start > SLOW:

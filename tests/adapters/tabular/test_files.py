@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,39 @@ def test_missing_file_and_wrong_kind(tmp_path: Path) -> None:
 def test_a_file_below_another_data_root_is_told_where_paths_begin(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"not in .*data, which is no folder.*the data root"):
         load(tmp_path / "data", Trial(), path="fruit.csv")
+
+
+@pytest.mark.parametrize(("separator", "said"), [(";", "';'"), ("\t", "a tab"), ("|", "'|'")])
+def test_another_separator_is_suggested_and_can_be_set(
+    separator: str, said: str, tmp_path: Path
+) -> None:
+    frame().to_csv(tmp_path / "comma.csv", index=False)
+    frame().to_csv(tmp_path / "other.csv", index=False, sep=separator)
+    with pytest.raises(DataError) as refusal:
+        load(tmp_path, Trial(), path="other.csv")
+    hint = f"has {said} between names, not ',': set separator: {json.dumps(separator)}"
+    assert hint in str(refusal.value)
+    there = load(tmp_path, Trial(), path="other.csv", separator=separator)
+    assert there.key == load(tmp_path, Trial(), path="comma.csv").key
+    with pytest.raises(SettingError, match="expected one letter"):
+        load(tmp_path, Trial(), path="other.csv", separator=";;")
+
+
+def test_what_cannot_be_parsed_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("a;b\n1,5;2\n1,5;2,5;3,1\n")
+    with pytest.raises(DataError, match="get another copy.* set separator") as refusal:
+        load(tmp_path, Trial(), path="b.csv")
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_class_that_is_not_tested_is_noted(tmp_path: Path) -> None:
+    few = ["no"] * 30 + ["yes"] * 9 + ["almost"]
+    frame().assign(ripe=few).to_csv(tmp_path / "fruit.csv", index=False)
+    data = load(tmp_path, Trial(), path="fruit.csv", validation=0.2)
+    assert data.notes == ("without a row in test or validation: class 'almost' (1 row)",)
+    few[-2] = "almost"
+    frame().assign(ripe=few).to_csv(tmp_path / "fruit.csv", index=False)
+    assert load(tmp_path, Trial(), path="fruit.csv", test=0.5).notes == ()
 
 
 @pytest.mark.parametrize("name", ["b.csv", "b.arff", "b.parquet"])
