@@ -180,7 +180,7 @@ def staged(
     Raises:
         PointError: a name in `at` is no submodule, or `input`, or no point is left; or, when
             called, a submodule that is to be edited runs not once in a forward pass, or in a
-            segment of activation checkpointing, which the backward pass would run again without the edit.
+            segment of activation checkpointing, which the backward pass would run again un-edited.
     """
     points = ("input", *at) if input else tuple(at)
     if not points:
