@@ -180,9 +180,9 @@ def staged(
         weights begin with `module.`.
 
     Raises:
-        PointError: a name in `at` is no submodule, or `input`, or no point is left; when called, a
-            submodule that is to be edited runs not once in a forward pass, or in a segment of
-            activation checkpointing, which the backward pass would run again without the edit.
+        PointError: a name in `at` is no submodule, or `input`, or no point is left; or, when
+            called, a submodule that is to be edited runs not once in a forward pass, or in a
+            segment of activation checkpointing, which the backward pass would run again un-edited.
     """
     points = ("input", *at) if input else tuple(at)
     if not points:

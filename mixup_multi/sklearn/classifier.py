@@ -100,7 +100,8 @@ class MixupClassifier(ClassifierMixin, MixupEstimator):  # type: ignore[misc]
         if kind not in (None, "distribution"):
             raise SettingError(
                 f"the method's loss is of {kind}, each for itself, and a classifier's classes"
-                ' exclude each other, as predict_proba says: expected loss "softmax", the default'
+                ' exclude each other, as predict_proba says: expected loss "softmax", which is'
+                " the default"
             )
         return objective
 

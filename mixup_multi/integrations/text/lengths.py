@@ -51,7 +51,7 @@ def check_lengths(model: nn.Module, named: Mapping[str, Any], ids: str) -> None:
     if kind in _OWN_MASKS:
         _refuse_unlike(_has_value(named, tokens, _token(config, "pad_token_id")), kind)
     for part in model.modules():
-        name = _read_at(type(part))  # type: ignore[arg-type]  # a class can be hashed
+        name = _read_at(type(part))  # type: ignore[arg-type]
         token = _token(getattr(part, "config", None), name) if name else None
         if token is not None:
             _refuse_unlike(_last(tokens, token, own=name == "eos_token_id"), kind)
