@@ -188,7 +188,9 @@ def build(factory: Callable[..., Any], *args: Any, settings: Mapping[str, Any]) 
     arguments: dict[str, Any] = {}
     for key, value in settings.items():
         expected = _nested(parameters[key][0])
-        if expected is not None and value is not None:
+        if expected is not None and value is None:
+            continue  # not given: the parameter has a default of its own, which may be a method
+        if expected is not None:
             value = make(expected.entry_points, value)  # type: ignore[attr-defined]
             if not isinstance(value, expected):
                 raise SettingError(

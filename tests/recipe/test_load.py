@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from mixup_multi import door
 from mixup_multi.cli.plan import plan
 from mixup_multi.errors import MixupMultiError, SettingError
-from mixup_multi.objectives import Objective, Terms
+from mixup_multi.objectives import ERM, Objective, Terms, Vicinal
 from mixup_multi.recipe.cell import Cell
 from mixup_multi.recipe.load import Document, find_recipe
 
@@ -184,6 +185,27 @@ def test_a_field_whose_default_is_made_has_what_is_made() -> None:
     assert door.check_settings(Listed, {}) == {"sigma": 0.1, "scales": [1.0, 2.0]}
     assert list(door.build(Listed, settings=door.check_settings(Listed, {})).scales) == [1.0, 2.0]
     assert door.check_settings(Listed, {"scales": [3.0]})["scales"] == [3.0]
+
+
+@dataclass(frozen=True)
+class Around(Objective):
+    """A stranger's wrapper of plain training, unless the recipe says of what."""
+
+    inner: Objective = field(default_factory=ERM)
+
+    def draw(self, targets, generator):  # type: ignore[no-untyped-def]
+        return self.inner.draw(targets, generator)
+
+    def loss(self, model, batch, draw):  # type: ignore[no-untyped-def]
+        return self.inner.loss(model, batch, draw)
+
+
+@pytest.mark.parametrize(("asked", "made"), [({}, ERM), ({"inner": {"name": "mixup"}}, Vicinal)])
+def test_a_method_within_that_is_not_given_is_the_default(
+    asked: dict[str, Any], made: type
+) -> None:
+    built = door.build(Around, settings=door.check_settings(Around, asked))
+    assert isinstance(built.inner, made)
 
 
 def test_a_strangers_class_has_its_constructors_settings() -> None:
