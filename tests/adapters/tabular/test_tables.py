@@ -94,7 +94,8 @@ def test_every_grid_name_is_offered_and_sized() -> None:
 
 def test_arrhythmia_missing_values_and_absent_classes(real_openml: Path) -> None:
     data = DATASETS["arrhythmia"].load(real_openml, Trial())
-    assert data.notes == ("declared classes without rows left out: 11, 12, 13",)
+    absent = "declared classes without rows left out: 11, 12, 13"
+    assert data.notes == (absent, "without a row in test: class '8' (2 rows)")
     assert bool(torch.isfinite(tensors(data.train).inputs).all())
     plain = DATASETS["arrhythmia"].load(real_openml, Trial(), indicator=False)
     # Five numeric columns (T, P, QRST, J, heart rate) have missing values.
@@ -154,7 +155,9 @@ def test_data_of_28_classes_by_id(real_openml: Path) -> None:
     data = DATASETS["openml"].load(real_openml, Trial(), id=183)
     assert data.name == "openml_183_abalone"
     assert len(data.classes) == 28  # of 29 declared; three have a single row
-    assert data.notes == ("declared classes without rows left out: 28",)
+    absent, untested = data.notes
+    assert absent == "declared classes without rows left out: 28"
+    assert untested.startswith("without a row in test: classes '1' (1 row), '2' (1 row)")
     single = torch.bincount(data.train.labels) == 1
     assert bool((torch.bincount(data.test.labels, minlength=28)[single] <= 1).all())
 
